@@ -1,0 +1,59 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// What every Swift target is compiled with: Swift 6 mode, and strict memory safety as an error, so that `unsafe`
+/// stands in named places only. `Lifetimes` is the flag behind `~Escapable` views (swift-nio and swift-collections
+/// enable it as well); `Extern` and its like are not used.
+let settings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .strictMemorySafety(),
+    .treatAllWarnings(as: .error),
+    .treatWarning("StrictMemorySafety", as: .error),
+    .enableExperimentalFeature("Lifetimes"),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+let package = Package(
+    name: "culvert",
+    products: [.executable(name: "culvert", targets: ["culvert"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    ],
+    targets: [
+        .target(name: "CIntrinsics"),
+        .target(name: "CTun"),
+        .systemLibrary(name: "CPcap", pkgConfig: "libpcap", providers: [.apt(["libpcap-dev"])]),
+        .target(name: "Wire", swiftSettings: settings),
+        .target(name: "Tables", dependencies: ["CIntrinsics"], swiftSettings: settings),
+        .target(name: "Datapath", dependencies: ["Wire", "Tables"], swiftSettings: settings),
+        .target(name: "Devices", dependencies: ["CTun", "Wire"], swiftSettings: settings),
+        .target(name: "Capture", dependencies: ["CPcap", "Wire"], swiftSettings: settings),
+        .target(name: "Kubernetes", dependencies: ["Wire", "Yams"], swiftSettings: settings),
+        .target(name: "Services", dependencies: ["Kubernetes", "Datapath", "Wire"], swiftSettings: settings),
+        .target(
+            name: "Control",
+            dependencies: [
+                "Wire", "Tables", "Datapath", "Devices", "Capture", "Kubernetes", "Services", "Yams",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: settings),
+        .executableTarget(
+            name: "culvert",
+            dependencies: [
+                "Wire", "Datapath", "Capture", "Kubernetes", "Services", "Control",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: settings),
+        .testTarget(name: "WireTests", dependencies: ["Wire"], swiftSettings: settings),
+        .testTarget(name: "DevicesTests", dependencies: ["Devices", "Wire"], swiftSettings: settings),
+        .testTarget(name: "CaptureTests", dependencies: ["Capture", "Wire"], swiftSettings: settings),
+        .testTarget(name: "KubernetesTests", dependencies: ["Kubernetes", "Wire"], swiftSettings: settings),
+    ]
+)

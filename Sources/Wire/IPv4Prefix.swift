@@ -1,0 +1,47 @@
+/// A block of IPv4 addresses in CIDR notation (RFC 4632); the host bits of `address` are zero.
+package struct IPv4Prefix: Hashable, Sendable, BitwiseCopyable {
+    package let address: IPv4Address
+    /// The number of leading bits that all addresses of the block share, 0 to 32.
+    package let length: UInt8
+
+    /// The block that `address` lies in; lengths over 32 count as 32.
+    @inlinable package init(_ address: IPv4Address, length: UInt8) {
+        self.length = min(length, 32)
+        self.address = IPv4Address(bits: address.bits & Self.mask(length: self.length))
+    }
+
+    @inlinable package static func mask(length: UInt8) -> UInt32 {
+        length == 0 ? 0 : UInt32.max << (32 - UInt32(min(length, 32)))
+    }
+
+    @inlinable package var mask: UInt32 { Self.mask(length: length) }
+
+    /// How many addresses the block has, the first and the last one included.
+    @inlinable package var count: UInt64 { 1 << (32 - UInt64(length)) }
+
+    @inlinable package var last: IPv4Address { IPv4Address(bits: address.bits | ~mask) }
+
+    @inlinable package func contains(_ other: IPv4Address) -> Bool { other.bits & mask == address.bits }
+
+    @inlinable package func contains(_ other: IPv4Prefix) -> Bool {
+        other.length >= length && contains(other.address)
+    }
+
+    @inlinable package func overlaps(_ other: IPv4Prefix) -> Bool { contains(other) || other.contains(self) }
+}
+
+extension IPv4Prefix: CustomStringConvertible {
+    /// Reads `a.b.c.d/n`; nil also when bits behind the prefix are set, unless `host bits` are allowed.
+    package init?(_ text: some StringProtocol, allowingHostBits: Bool = false) {
+        let parts = text.split(separator: "/", omittingEmptySubsequences: false)
+        guard parts.count == 2, let address = IPv4Address(parts[0]), (1...2).contains(parts[1].utf8.count),
+            parts[1].utf8.allSatisfy({ UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 }),
+            parts[1].utf8.count == 1 || parts[1].utf8.first != UInt8(ascii: "0"),
+            let length = UInt8(parts[1]), length <= 32
+        else { return nil }
+        self.init(address, length: length)
+        if !allowingHostBits && self.address != address { return nil }
+    }
+
+    package var description: String { "\(address)/\(length)" }
+}
