@@ -57,3 +57,11 @@ let package = Package(
         .testTarget(name: "KubernetesTests", dependencies: ["Kubernetes", "Wire"], swiftSettings: settings),
     ]
 )
+
+// The benchmark and the fuzzers are built by their tools only, so that `swift build` never pays for them.
+if Context.environment["CULVERT_BENCH"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "culvert-bench", dependencies: ["Datapath", "Wire"], path: "tools/benchmarks/memory",
+            swiftSettings: settings))
+}

@@ -1,5 +1,5 @@
 
-package import Synchronization
+public import Synchronization
 
 /// Finds a 32-bit reference by the hash of its key.
 ///
@@ -8,18 +8,18 @@ package import Synchronization
 /// zero is an empty entry. A lookup that finds nothing ends at the first bucket that nobody moved past, which at the
 /// load kept here (at most 5 of 7) is nearly always the first. Keys live with the owner of the references: the caller
 /// confirms a match. Entries are atomic words: readers on other threads see a whole entry or none.
-@safe package struct BucketIndex: ~Copyable {
-    @usableFromInline package static var entriesPerBucket: Int { 7 }
-    @usableFromInline package static var overflowWord: Int { 7 }
+@safe public struct BucketIndex: ~Copyable {
+    public static var entriesPerBucket: Int { 7 }
+    public static var overflowWord: Int { 7 }
 
     // Safe: points into `region`, which this value owns, and has room for `bucketCount` buckets of eight words.
-    @usableFromInline package let words: UnsafeMutablePointer<Atomic<UInt64>>
+    public let words: UnsafeMutablePointer<Atomic<UInt64>>
     /// A power of two.
-    package let bucketCount: Int
+    public let bucketCount: Int
     private let region: Region
 
     /// An index that never runs out of room with up to `capacity` references.
-    package init(capacity: Int) {
+    public init(capacity: Int) {
         var buckets = 2
         while buckets * 5 < capacity { buckets *= 2 }
         let region = Region(byteCount: buckets * 64)
@@ -30,7 +30,7 @@ package import Synchronization
     }
 
     /// The size in bytes.
-    package var byteCount: Int { bucketCount * 64 }
+    public var byteCount: Int { bucketCount * 64 }
 
     @inlinable func home(_ hash: UInt64) -> Int { Int(truncatingIfNeeded: hash) & (bucketCount &- 1) }
 
@@ -47,13 +47,13 @@ package import Synchronization
     }
 
     /// Asks the processor to load the bucket of a hash.
-    @inlinable package func prefetch(_ hash: UInt64) {
+    @inlinable public func prefetch(_ hash: UInt64) {
         // Safe: the bucket is masked to bucketCount.
         unsafe Prefetch.line(words + home(hash) &* 8)
     }
 
     /// The first reference in the bucket of `hash` that may be the one; not confirmed, for prefetching only.
-    @inlinable package func candidate(_ hash: UInt64) -> UInt32? {
+    @inlinable public func candidate(_ hash: UInt64) -> UInt32? {
         let bucket = home(hash)
         let tag = Self.tag(hash)
         for slot in 0..<Self.entriesPerBucket {
@@ -64,7 +64,7 @@ package import Synchronization
     }
 
     /// The reference under `hash` that `isMatch` confirms.
-    @inlinable package func find(_ hash: UInt64, where isMatch: (UInt32) -> Bool) -> UInt32? {
+    @inlinable public func find(_ hash: UInt64, where isMatch: (UInt32) -> Bool) -> UInt32? {
         let tag = Self.tag(hash)
         var bucket = home(hash)
         var visited = 0
@@ -84,7 +84,7 @@ package import Synchronization
     }
 
     /// Enters a reference; false when every bucket is full, which the capacity rules out.
-    @inlinable package mutating func insert(_ hash: UInt64, _ reference: UInt32) -> Bool {
+    @inlinable public mutating func insert(_ hash: UInt64, _ reference: UInt32) -> Bool {
         let word = Self.tag(hash) | UInt64(reference)
         let start = home(hash)
         var bucket = start
@@ -103,7 +103,7 @@ package import Synchronization
     }
 
     /// Takes a reference out; false when it was not there under this hash.
-    @inlinable package mutating func remove(_ hash: UInt64, _ reference: UInt32) -> Bool {
+    @inlinable public mutating func remove(_ hash: UInt64, _ reference: UInt32) -> Bool {
         let word = Self.tag(hash) | UInt64(reference)
         let start = home(hash)
         var bucket = start

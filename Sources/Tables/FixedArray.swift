@@ -4,14 +4,14 @@
 ///
 /// Every access is bounds-checked; nothing is copied, counted or allocated. Elements begin as all zero bits, which
 /// must be a valid value of `Element`.
-@safe package struct FixedArray<Element: BitwiseCopyable>: ~Copyable {
+@safe public struct FixedArray<Element: BitwiseCopyable>: ~Copyable {
     // Safe: `base` points into `region`, which this value owns, and has room for `count` elements.
-    @usableFromInline package let base: UnsafeMutablePointer<Element>
-    package let count: Int
+    public let base: UnsafeMutablePointer<Element>
+    public let count: Int
     private let region: Region
 
     /// Room for `count` elements, all bits zero.
-    package init(count: Int) {
+    public init(count: Int) {
         let region = Region(byteCount: count * MemoryLayout<Element>.stride)
         // Safe: the region is zero-filled, aligned to a page, and all-zero bits are a value of Element by contract.
         unsafe base = region.base.bindMemory(to: Element.self, capacity: count)
@@ -20,7 +20,7 @@
     }
 
     /// The element at `index`, in place. Traps outside `0..<count`.
-    @inlinable package subscript(index: Int) -> Element {
+    @inlinable public subscript(index: Int) -> Element {
         unsafeAddress {
             precondition(UInt(bitPattern: index) < UInt(bitPattern: count))
             return unsafe UnsafePointer(base + index)
@@ -32,7 +32,7 @@
     }
 
     /// The element with a 32-bit number, as tables refer to each other's elements.
-    @inlinable package subscript(number: UInt32) -> Element {
+    @inlinable public subscript(number: UInt32) -> Element {
         unsafeAddress {
             precondition(Int(number) < count)
             return unsafe UnsafePointer(base + Int(number))
@@ -44,12 +44,12 @@
     }
 
     /// Asks the processor to load the cache line of the element at `index`; harmless for any index.
-    @inlinable package func prefetch(_ index: Int) {
+    @inlinable public func prefetch(_ index: Int) {
         if UInt(bitPattern: index) < UInt(bitPattern: count) { unsafe Prefetch.line(base + index) }
     }
 
     /// The size of the array in bytes.
-    package var byteCount: Int { count * MemoryLayout<Element>.stride }
+    public var byteCount: Int { count * MemoryLayout<Element>.stride }
 }
 
 // Safe: the elements are plain values with one owner.

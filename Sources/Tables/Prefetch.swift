@@ -1,9 +1,9 @@
-internal import CIntrinsics
+public import CIntrinsics
 
 /// Asks the processor to load a cache line ahead of its use; Swift itself has no word for it.
-package enum Prefetch {
+public enum Prefetch {
     /// Loads the line that holds `address`, for reading and writing; never faults, whatever the address.
-    @inlinable package static func line(_ address: UnsafeRawPointer) {
+    @inlinable public static func line(_ address: UnsafeRawPointer) {
         // Safe: a prefetch is a hint and does not access memory as the language sees it.
         unsafe culvert_prefetch(address)
     }

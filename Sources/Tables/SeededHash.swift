@@ -2,19 +2,19 @@
 ///
 /// Packets choose the keys of the tables, so the hash must not be predictable: the words are mixed with two secret
 /// words by full 64 by 64 bit multiplications, the construction of wyhash and of Swift's own fallback hasher.
-package struct SeededHash: Sendable, BitwiseCopyable {
-    package let first: UInt64
-    package let second: UInt64
+public struct SeededHash: Sendable, BitwiseCopyable {
+    public let first: UInt64
+    public let second: UInt64
 
     /// Two different seeds give unrelated hashes.
-    package init(seed: UInt64) {
+    public init(seed: UInt64) {
         var generator = SplitMix64(state: seed)
         first = generator.next() | 1
         second = generator.next() | 1
     }
 
     /// All 64 bits of the result depend on all bits of both words.
-    @inlinable package func callAsFunction(_ left: UInt64, _ right: UInt64) -> UInt64 {
+    @inlinable public func callAsFunction(_ left: UInt64, _ right: UInt64) -> UInt64 {
         let mixed = Self.mix(left ^ first, right ^ second)
         return Self.mix(mixed ^ second, first)
     }

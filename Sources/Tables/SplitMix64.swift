@@ -1,11 +1,11 @@
 /// A seeded generator whose whole state is one word (Steele, Lea, Flood: "Fast splittable pseudorandom number
 /// generators", 2014). Good enough to choose backends and ports, small enough to be saved with the tables.
-package struct SplitMix64: RandomNumberGenerator, Sendable, BitwiseCopyable {
-    package var state: UInt64
+public struct SplitMix64: RandomNumberGenerator, Sendable, BitwiseCopyable {
+    public var state: UInt64
 
-    @inlinable package init(state: UInt64) { self.state = state }
+    @inlinable public init(state: UInt64) { self.state = state }
 
-    @inlinable package mutating func next() -> UInt64 {
+    @inlinable public mutating func next() -> UInt64 {
         state &+= 0x9e37_79b9_7f4a_7c15
         var mixed = state
         mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
@@ -14,7 +14,7 @@ package struct SplitMix64: RandomNumberGenerator, Sendable, BitwiseCopyable {
     }
 
     /// A number in `0..<bound`, by multiplication instead of division; the bias is below 2^-32. 0 for a bound of 0.
-    @inlinable package mutating func next(below bound: UInt32) -> UInt32 {
+    @inlinable public mutating func next(below bound: UInt32) -> UInt32 {
         UInt32(truncatingIfNeeded: ((next() >> 32) &* UInt64(bound)) >> 32)
     }
 }

@@ -1,5 +1,5 @@
 /// What a timer wheel needs of the elements it holds: their deadline, and room for its links.
-package protocol TimerElement: SlabElement {
+public protocol TimerElement: SlabElement {
     /// When the element expires, in nanoseconds of the clock that is passed in.
     var deadline: UInt64 { get }
     var nextTimer: UInt32 { get set }
@@ -16,19 +16,19 @@ package protocol TimerElement: SlabElement {
 /// is; when its slot comes up the wheel looks at the deadline, and enters it again if that is still to come. So a
 /// packet never touches the wheel, and the cost of expiry follows what expires, not the size of the table.
 /// Whoever needs an exact end looks at the deadline itself; the wheel only clears away.
-package struct TimerWheel: ~Copyable {
-    @usableFromInline package static var tickShift: UInt64 { 28 }
-    @usableFromInline package static var slotsPerLevel: Int { 64 }
-    @usableFromInline package static var levels: Int { 4 }
+public struct TimerWheel: ~Copyable {
+    public static var tickShift: UInt64 { 28 }
+    public static var slotsPerLevel: Int { 64 }
+    public static var levels: Int { 4 }
 
-    @usableFromInline package var heads: FixedArray<UInt32>
+    public var heads: FixedArray<UInt32>
     /// A bit for each slot that holds something, a word a level.
-    @usableFromInline package var occupied: InlineArray<4, UInt64> = [0, 0, 0, 0]
+    public var occupied: InlineArray<4, UInt64> = [0, 0, 0, 0]
     /// The tick up to which everything has been looked at.
-    @usableFromInline package var current: UInt64 = 0
-    @usableFromInline package var isStarted = false
+    public var current: UInt64 = 0
+    public var isStarted = false
 
-    package init() { heads = FixedArray(count: Self.slotsPerLevel * Self.levels) }
+    public init() { heads = FixedArray(count: Self.slotsPerLevel * Self.levels) }
 
     /// The slot for a deadline as seen from the current tick.
     @inlinable func slot(for deadline: UInt64) -> Int {
@@ -42,7 +42,7 @@ package struct TimerWheel: ~Copyable {
     }
 
     /// Enters an element, which must be in no slot.
-    @inlinable package mutating func insert<Element: TimerElement>(_ number: UInt32, in slab: inout Slab<Element>) {
+    @inlinable public mutating func insert<Element: TimerElement>(_ number: UInt32, in slab: inout Slab<Element>) {
         let slot = slot(for: slab[number].deadline)
         let head = heads[slot]
         slab[number].timerSlot = UInt16(truncatingIfNeeded: slot &+ 1)
@@ -54,7 +54,7 @@ package struct TimerWheel: ~Copyable {
     }
 
     /// Takes an element out of its slot, if it is in one.
-    @inlinable package mutating func remove<Element: TimerElement>(_ number: UInt32, in slab: inout Slab<Element>) {
+    @inlinable public mutating func remove<Element: TimerElement>(_ number: UInt32, in slab: inout Slab<Element>) {
         let slot = slab[number].timerSlot
         guard slot != 0 else { return }
         let next = slab[number].nextTimer
@@ -71,7 +71,7 @@ package struct TimerWheel: ~Copyable {
     }
 
     /// Sets the clock of a wheel that holds nothing yet.
-    @inlinable package mutating func start(at now: UInt64) {
+    @inlinable public mutating func start(at now: UInt64) {
         if !isStarted {
             current = now >> Self.tickShift
             isStarted = true
@@ -79,13 +79,13 @@ package struct TimerWheel: ~Copyable {
     }
 
     /// Whether `advance` has anything to do at this time.
-    @inlinable package func isDue(_ now: UInt64) -> Bool { now >> Self.tickShift > current }
+    @inlinable public func isDue(_ now: UInt64) -> Bool { now >> Self.tickShift > current }
 
     /// Moves on to `now` and hands out what is due, element by element; elements with time left are entered again.
     ///
     /// At most `budget` elements are looked at in one call; the rest comes with the next one. Returns one expired
     /// element, taken out of the wheel, or nil when nothing more is due.
-    @inlinable package mutating func nextExpired<Element: TimerElement>(
+    @inlinable public mutating func nextExpired<Element: TimerElement>(
         _ now: UInt64, in slab: inout Slab<Element>, budget: inout Int
     ) -> UInt32? {
         let target = now >> Self.tickShift

@@ -3,31 +3,31 @@
 
 extension RawSpan {
     /// The byte at `offset`. Traps past the end.
-    @inlinable package func load8(_ offset: Int) -> UInt8 {
+    @inlinable public func load8(_ offset: Int) -> UInt8 {
         // Safe: every bit pattern is a UInt8, and the load is bounds-checked.
         unsafe unsafeLoad(fromByteOffset: offset, as: UInt8.self)
     }
 
     /// The big-endian 16-bit field at `offset`. Traps past the end.
-    @inlinable package func loadBE16(_ offset: Int) -> UInt16 {
+    @inlinable public func loadBE16(_ offset: Int) -> UInt16 {
         // Safe: as in load8.
         unsafe UInt16(bigEndian: unsafeLoadUnaligned(fromByteOffset: offset, as: UInt16.self))
     }
 
     /// The big-endian 32-bit field at `offset`. Traps past the end.
-    @inlinable package func loadBE32(_ offset: Int) -> UInt32 {
+    @inlinable public func loadBE32(_ offset: Int) -> UInt32 {
         // Safe: as in load8.
         unsafe UInt32(bigEndian: unsafeLoadUnaligned(fromByteOffset: offset, as: UInt32.self))
     }
 
     /// Eight bytes at `offset` in the byte order of the machine: for sums that do not mind. Traps past the end.
-    @inlinable package func loadNative64(_ offset: Int) -> UInt64 {
+    @inlinable public func loadNative64(_ offset: Int) -> UInt64 {
         // Safe: as in load8.
         unsafe unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self)
     }
 
     /// Four bytes at `offset` in the byte order of the machine. Traps past the end.
-    @inlinable package func loadNative32(_ offset: Int) -> UInt32 {
+    @inlinable public func loadNative32(_ offset: Int) -> UInt32 {
         // Safe: as in load8.
         unsafe unsafeLoadUnaligned(fromByteOffset: offset, as: UInt32.self)
     }
@@ -35,44 +35,44 @@ extension RawSpan {
 
 extension MutableRawSpan {
     /// The byte at `offset`. Traps past the end.
-    @inlinable package func load8(_ offset: Int) -> UInt8 {
+    @inlinable public func load8(_ offset: Int) -> UInt8 {
         // Safe: every bit pattern is a UInt8, and the load is bounds-checked.
         unsafe unsafeLoad(fromByteOffset: offset, as: UInt8.self)
     }
 
     /// The big-endian 16-bit field at `offset`. Traps past the end.
-    @inlinable package func loadBE16(_ offset: Int) -> UInt16 {
+    @inlinable public func loadBE16(_ offset: Int) -> UInt16 {
         // Safe: as in load8.
         unsafe UInt16(bigEndian: unsafeLoadUnaligned(fromByteOffset: offset, as: UInt16.self))
     }
 
     /// The big-endian 32-bit field at `offset`. Traps past the end.
-    @inlinable package func loadBE32(_ offset: Int) -> UInt32 {
+    @inlinable public func loadBE32(_ offset: Int) -> UInt32 {
         // Safe: as in load8.
         unsafe UInt32(bigEndian: unsafeLoadUnaligned(fromByteOffset: offset, as: UInt32.self))
     }
 
     /// Stores a byte at `offset`. Traps past the end.
     @_lifetime(self: copy self)
-    @inlinable package mutating func store8(_ value: UInt8, at offset: Int) {
+    @inlinable public mutating func store8(_ value: UInt8, at offset: Int) {
         storeBytes(of: value, toByteOffset: offset, as: UInt8.self)
     }
 
     /// Stores a 16-bit field at `offset` in network order. Traps past the end.
     @_lifetime(self: copy self)
-    @inlinable package mutating func storeBE(_ value: UInt16, at offset: Int) {
+    @inlinable public mutating func storeBE(_ value: UInt16, at offset: Int) {
         storeBytes(of: value.bigEndian, toByteOffset: offset, as: UInt16.self)
     }
 
     /// Stores a 32-bit field at `offset` in network order. Traps past the end.
     @_lifetime(self: copy self)
-    @inlinable package mutating func storeBE(_ value: UInt32, at offset: Int) {
+    @inlinable public mutating func storeBE(_ value: UInt32, at offset: Int) {
         storeBytes(of: value.bigEndian, toByteOffset: offset, as: UInt32.self)
     }
 }
 
 /// Calls `body` with a view of the bytes of an array, which may be changed in place.
-@inlinable package func withMutableBytes<Result, Failure: Error>(
+@inlinable public func withMutableBytes<Result, Failure: Error>(
     of array: inout [UInt8], _ body: (inout MutableRawSpan) throws(Failure) -> Result
 ) throws(Failure) -> Result {
     var span = array.mutableSpan
@@ -83,7 +83,7 @@ extension MutableRawSpan {
 
 extension Checksum {
     /// The sum over a whole array.
-    package static func sum(_ array: [UInt8], from start: Int = 0, to end: Int? = nil) -> UInt16 {
+    public static func sum(_ array: [UInt8], from start: Int = 0, to end: Int? = nil) -> UInt16 {
         let span = array.span
         // Safe: UInt8 has no padding, so all its bytes are initialized.
         let bytes = unsafe span.bytes

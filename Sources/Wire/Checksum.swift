@@ -1,9 +1,9 @@
 /// The Internet checksum: ones'-complement sums (RFC 1071) and their incremental update (RFC 1624).
 ///
 /// A *sum* is the folded ones'-complement sum in host byte order; what a header carries is its complement.
-package enum Checksum {
+public enum Checksum {
     /// Folds a 64-bit accumulation of 16-bit words to 16 bits, carries added back in (RFC 1071 section 4.1).
-    @inlinable package static func fold(_ sum: UInt64) -> UInt16 {
+    @inlinable public static func fold(_ sum: UInt64) -> UInt16 {
         var folded = (sum & 0xffff_ffff) &+ (sum >> 32)
         folded = (folded & 0xffff) &+ (folded >> 16)
         folded = (folded & 0xffff) &+ (folded >> 16)
@@ -15,7 +15,7 @@ package enum Checksum {
     ///
     /// Works in the byte order of the machine and swaps at the end: the sum does not depend on it (RFC 1071
     /// section 1.B).
-    @inlinable package static func sum(_ bytes: RawSpan, _ range: Range<Int>) -> UInt16 {
+    @inlinable public static func sum(_ bytes: RawSpan, _ range: Range<Int>) -> UInt16 {
         var total: UInt64 = 0
         var at = range.lowerBound
         let end = range.upperBound
@@ -41,7 +41,7 @@ package enum Checksum {
     /// The sum of the pseudo-header of TCP and UDP (RFC 9293 section 3.1, RFC 768).
     ///
     /// `length` is that of the segment or datagram, header included.
-    @inlinable package static func pseudoHeader(
+    @inlinable public static func pseudoHeader(
         source: IPv4Address, destination: IPv4Address, transport: UInt8, length: Int
     ) -> UInt16 {
         fold(
@@ -51,32 +51,32 @@ package enum Checksum {
 
     /// What has to be added to the complement of a checksum when a 32-bit field changes from `old` to `new`:
     /// the `~m + m'` of RFC 1624 equation 3, folded. Deltas add up.
-    @inlinable package static func delta(from old: UInt32, to new: UInt32) -> UInt16 {
+    @inlinable public static func delta(from old: UInt32, to new: UInt32) -> UInt16 {
         fold(UInt64(~old) &+ UInt64(new))
     }
 
     /// The same for a 16-bit field.
-    @inlinable package static func delta(from old: UInt16, to new: UInt16) -> UInt16 {
+    @inlinable public static func delta(from old: UInt16, to new: UInt16) -> UInt16 {
         fold(UInt64(~old) &+ UInt64(new))
     }
 
     /// Adds two sums or deltas.
-    @inlinable package static func add(_ left: UInt16, _ right: UInt16) -> UInt16 {
+    @inlinable public static func add(_ left: UInt16, _ right: UInt16) -> UInt16 {
         fold(UInt64(left) &+ UInt64(right))
     }
 
     /// RFC 1624 equation 3: `HC' = ~(~HC + delta)`.
-    @inlinable package static func update(_ check: UInt16, by delta: UInt16) -> UInt16 {
+    @inlinable public static func update(_ check: UInt16, by delta: UInt16) -> UInt16 {
         ~fold(UInt64(~check) &+ UInt64(delta))
     }
 
     /// RFC 1624 equation 3 for a 32-bit field that changes from `old` to `new`.
-    @inlinable package static func update(_ check: UInt16, replacing old: UInt32, with new: UInt32) -> UInt16 {
+    @inlinable public static func update(_ check: UInt16, replacing old: UInt32, with new: UInt32) -> UInt16 {
         ~fold(UInt64(~check) &+ UInt64(~old) &+ UInt64(new))
     }
 
     /// RFC 1624 equation 3 for a 16-bit field that changes from `old` to `new`.
-    @inlinable package static func update(_ check: UInt16, replacing old: UInt16, with new: UInt16) -> UInt16 {
+    @inlinable public static func update(_ check: UInt16, replacing old: UInt16, with new: UInt16) -> UInt16 {
         ~fold(UInt64(~check) &+ UInt64(~old) &+ UInt64(new))
     }
 }

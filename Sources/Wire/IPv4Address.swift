@@ -1,35 +1,35 @@
 /// An IPv4 address; `bits` is in host byte order, so that `10.0.0.1` is `0x0a00_0001`.
-package struct IPv4Address: Hashable, Comparable, Sendable, BitwiseCopyable {
-    package var bits: UInt32
+public struct IPv4Address: Hashable, Comparable, Sendable, BitwiseCopyable {
+    public var bits: UInt32
 
-    @inlinable package init(bits: UInt32) { self.bits = bits }
+    @inlinable public init(bits: UInt32) { self.bits = bits }
 
-    @inlinable package init(_ a: UInt8, _ b: UInt8, _ c: UInt8, _ d: UInt8) {
+    @inlinable public init(_ a: UInt8, _ b: UInt8, _ c: UInt8, _ d: UInt8) {
         bits = UInt32(a) << 24 | UInt32(b) << 16 | UInt32(c) << 8 | UInt32(d)
     }
 
-    @inlinable package static func < (left: Self, right: Self) -> Bool { left.bits < right.bits }
+    @inlinable public static func < (left: Self, right: Self) -> Bool { left.bits < right.bits }
 
-    package static let any = IPv4Address(bits: 0)
-    package static let broadcast = IPv4Address(bits: .max)
+    public static let any = IPv4Address(bits: 0)
+    public static let broadcast = IPv4Address(bits: .max)
 
     /// Whether the address lies in 127.0.0.0/8 (RFC 1122 section 3.2.1.3).
-    @inlinable package var isLoopback: Bool { bits >> 24 == 127 }
+    @inlinable public var isLoopback: Bool { bits >> 24 == 127 }
     /// Whether the address lies in 224.0.0.0/4 (RFC 5771).
-    @inlinable package var isMulticast: Bool { bits >> 28 == 0xe }
+    @inlinable public var isMulticast: Bool { bits >> 28 == 0xe }
     /// Whether the address lies in 169.254.0.0/16 (RFC 3927).
-    @inlinable package var isLinkLocal: Bool { bits >> 16 == 0xa9fe }
+    @inlinable public var isLinkLocal: Bool { bits >> 16 == 0xa9fe }
     /// Whether the address lies in 240.0.0.0/4, the limited broadcast address included (RFC 1112 section 4).
-    @inlinable package var isReserved: Bool { bits >> 28 == 0xf }
+    @inlinable public var isReserved: Bool { bits >> 28 == 0xf }
     /// Whether the address lies in 0.0.0.0/8, "this network" (RFC 1122 section 3.2.1.3).
-    @inlinable package var isThisNetwork: Bool { bits >> 24 == 0 }
+    @inlinable public var isThisNetwork: Bool { bits >> 24 == 0 }
 }
 
 extension IPv4Address: CustomStringConvertible {
     /// Reads the dotted form: four decimal numbers without leading zeros, nothing around them.
     ///
     /// Leading zeros are refused because programs disagree on their base (CVE-2021-29923).
-    package init?(_ text: some StringProtocol) {
+    public init?(_ text: some StringProtocol) {
         var bits: UInt32 = 0
         var octet: UInt32 = 0
         var digits = 0
@@ -54,7 +54,7 @@ extension IPv4Address: CustomStringConvertible {
         self.init(bits: bits << 8 | octet)
     }
 
-    package var description: String {
+    public var description: String {
         "\(bits >> 24).\(bits >> 16 & 255).\(bits >> 8 & 255).\(bits & 255)"
     }
 }

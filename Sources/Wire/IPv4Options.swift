@@ -1,12 +1,12 @@
 /// What a walk over the options of an IPv4 header found (RFC 791 section 3.1).
-package enum IPv4Options: Sendable {
+public enum IPv4Options: Sendable {
     /// Nothing that a router must refuse.
     case harmless
     /// Loose or strict source routing (types 131 and 137), which a Service datapath refuses (RFC 7126 section 4.3).
     case sourceRoute
 
     /// Walks the options between the fixed header and `headerLength`; every length must keep within.
-    @inlinable package static func walk(_ bytes: RawSpan, headerLength: Int) throws(Malformed) -> IPv4Options {
+    @inlinable public static func walk(_ bytes: RawSpan, headerLength: Int) throws(Malformed) -> IPv4Options {
         var found = IPv4Options.harmless
         var at = IPv4Packet.minimumHeaderLength
         while at < headerLength {

@@ -1,38 +1,38 @@
 /// A block of IPv4 addresses in CIDR notation (RFC 4632); the host bits of `address` are zero.
-package struct IPv4Prefix: Hashable, Sendable, BitwiseCopyable {
-    package let address: IPv4Address
+public struct IPv4Prefix: Hashable, Sendable, BitwiseCopyable {
+    public let address: IPv4Address
     /// The number of leading bits that all addresses of the block share, 0 to 32.
-    package let length: UInt8
+    public let length: UInt8
 
     /// The block that `address` lies in; lengths over 32 count as 32.
-    @inlinable package init(_ address: IPv4Address, length: UInt8) {
+    @inlinable public init(_ address: IPv4Address, length: UInt8) {
         self.length = min(length, 32)
         self.address = IPv4Address(bits: address.bits & Self.mask(length: self.length))
     }
 
-    @inlinable package static func mask(length: UInt8) -> UInt32 {
+    @inlinable public static func mask(length: UInt8) -> UInt32 {
         length == 0 ? 0 : UInt32.max << (32 - UInt32(min(length, 32)))
     }
 
-    @inlinable package var mask: UInt32 { Self.mask(length: length) }
+    @inlinable public var mask: UInt32 { Self.mask(length: length) }
 
     /// How many addresses the block has, the first and the last one included.
-    @inlinable package var count: UInt64 { 1 << (32 - UInt64(length)) }
+    @inlinable public var count: UInt64 { 1 << (32 - UInt64(length)) }
 
-    @inlinable package var last: IPv4Address { IPv4Address(bits: address.bits | ~mask) }
+    @inlinable public var last: IPv4Address { IPv4Address(bits: address.bits | ~mask) }
 
-    @inlinable package func contains(_ other: IPv4Address) -> Bool { other.bits & mask == address.bits }
+    @inlinable public func contains(_ other: IPv4Address) -> Bool { other.bits & mask == address.bits }
 
-    @inlinable package func contains(_ other: IPv4Prefix) -> Bool {
+    @inlinable public func contains(_ other: IPv4Prefix) -> Bool {
         other.length >= length && contains(other.address)
     }
 
-    @inlinable package func overlaps(_ other: IPv4Prefix) -> Bool { contains(other) || other.contains(self) }
+    @inlinable public func overlaps(_ other: IPv4Prefix) -> Bool { contains(other) || other.contains(self) }
 }
 
 extension IPv4Prefix: CustomStringConvertible {
     /// Reads `a.b.c.d/n`; nil also when bits behind the prefix are set, unless `host bits` are allowed.
-    package init?(_ text: some StringProtocol, allowingHostBits: Bool = false) {
+    public init?(_ text: some StringProtocol, allowingHostBits: Bool = false) {
         let parts = text.split(separator: "/", omittingEmptySubsequences: false)
         guard parts.count == 2, let address = IPv4Address(parts[0]), (1...2).contains(parts[1].utf8.count),
             parts[1].utf8.allSatisfy({ UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 }),
@@ -43,5 +43,5 @@ extension IPv4Prefix: CustomStringConvertible {
         if !allowingHostBits && self.address != address { return nil }
     }
 
-    package var description: String { "\(address)/\(length)" }
+    public var description: String { "\(address)/\(length)" }
 }

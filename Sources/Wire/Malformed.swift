@@ -1,5 +1,5 @@
 /// What is wrong with the bytes of a packet; each case is a drop reason of the datapath (`malformed.…`, `short.…`).
-package enum Malformed: UInt8, Error, Sendable {
+public enum Malformed: UInt8, Error, Sendable {
     /// Fewer bytes than an IPv4 header has, or than its IHL says.
     case shortIP
     /// The version field is not 4.

@@ -1,23 +1,23 @@
 /// Builds whole IPv4 packets as byte arrays, with correct lengths and checksums: for tests, for `culvert trace`, and
 /// for the tools that make captures. Nothing on the path of a packet uses it.
-package struct PacketBuilder: Sendable {
-    package var source: IPv4Address
-    package var destination: IPv4Address
-    package var timeToLive: UInt8 = 64
-    package var typeOfService: UInt8 = 0
-    package var identification: UInt16 = 0
+public struct PacketBuilder: Sendable {
+    public var source: IPv4Address
+    public var destination: IPv4Address
+    public var timeToLive: UInt8 = 64
+    public var typeOfService: UInt8 = 0
+    public var identification: UInt16 = 0
     /// Flags and offset as they stand in the header; "don't fragment" unless changed.
-    package var flagsAndOffset: UInt16 = FragmentField.doNotFragmentBit
+    public var flagsAndOffset: UInt16 = FragmentField.doNotFragmentBit
     /// Whole options, padded to a multiple of four bytes; at most 40.
-    package var options: [UInt8] = []
+    public var options: [UInt8] = []
 
-    package init(from source: IPv4Address, to destination: IPv4Address) {
+    public init(from source: IPv4Address, to destination: IPv4Address) {
         self.source = source
         self.destination = destination
     }
 
     /// A packet with `payload` behind the IPv4 header.
-    package func packet(_ transport: TransportProtocol, payload: [UInt8]) -> [UInt8] {
+    public func packet(_ transport: TransportProtocol, payload: [UInt8]) -> [UInt8] {
         let padded = options + [UInt8](repeating: 0, count: (4 - options.count % 4) % 4)
         let header = IPv4Packet.minimumHeaderLength + padded.count
         var bytes: [UInt8] = []
@@ -39,7 +39,7 @@ package struct PacketBuilder: Sendable {
     }
 
     /// A TCP segment; `options` are padded to a multiple of four bytes.
-    package func tcp(
+    public func tcp(
         _ sourcePort: UInt16, _ destinationPort: UInt16, flags: TCPFlags, sequence: UInt32 = 1,
         acknowledgment: UInt32 = 0, window: UInt16 = 64240, tcpOptions: [UInt8] = [], payload: [UInt8] = []
     ) -> [UInt8] {
@@ -61,14 +61,14 @@ package struct PacketBuilder: Sendable {
     }
 
     /// A UDP datagram; without a checksum when `checksum` is false.
-    package func udp(
+    public func udp(
         _ sourcePort: UInt16, _ destinationPort: UInt16, payload: [UInt8] = [], checksum: Bool = true
     ) -> [UInt8] {
         packet(.udp, payload: udpDatagram(sourcePort, destinationPort, payload: payload, checksum: checksum))
     }
 
     /// A UDP header and payload, to be cut into fragments or quoted.
-    package func udpDatagram(
+    public func udpDatagram(
         _ sourcePort: UInt16, _ destinationPort: UInt16, payload: [UInt8], checksum: Bool = true
     ) -> [UInt8] {
         var datagram: [UInt8] = []
@@ -85,7 +85,7 @@ package struct PacketBuilder: Sendable {
     }
 
     /// An ICMP message; `rest` is the second word of its header.
-    package func icmp(_ type: ICMPv4Type, code: UInt8 = 0, rest: UInt32 = 0, payload: [UInt8] = []) -> [UInt8] {
+    public func icmp(_ type: ICMPv4Type, code: UInt8 = 0, rest: UInt32 = 0, payload: [UInt8] = []) -> [UInt8] {
         var message: [UInt8] = [type.rawValue, code, 0, 0]
         message.append(big: rest)
         message += payload
@@ -94,7 +94,7 @@ package struct PacketBuilder: Sendable {
     }
 
     /// The fragments of a datagram whose payload is `payload`, each with at most `size` bytes of it, a multiple of 8.
-    package func fragments(_ transport: TransportProtocol, payload: [UInt8], size: Int) -> [[UInt8]] {
+    public func fragments(_ transport: TransportProtocol, payload: [UInt8], size: Int) -> [[UInt8]] {
         var made: [[UInt8]] = []
         var at = 0
         while at < payload.count {
@@ -117,19 +117,19 @@ package struct PacketBuilder: Sendable {
 
 extension [UInt8] {
     /// Appends a field in network order.
-    package mutating func append(big value: UInt16) {
+    public mutating func append(big value: UInt16) {
         append(UInt8(truncatingIfNeeded: value >> 8))
         append(UInt8(truncatingIfNeeded: value))
     }
 
     /// Appends a field in network order.
-    package mutating func append(big value: UInt32) {
+    public mutating func append(big value: UInt32) {
         append(big: UInt16(truncatingIfNeeded: value >> 16))
         append(big: UInt16(truncatingIfNeeded: value))
     }
 
     /// Stores a field in network order; traps past the end.
-    package mutating func store(big value: UInt16, at offset: Int) {
+    public mutating func store(big value: UInt16, at offset: Int) {
         self[offset] = UInt8(truncatingIfNeeded: value >> 8)
         self[offset + 1] = UInt8(truncatingIfNeeded: value)
     }

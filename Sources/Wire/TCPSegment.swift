@@ -1,73 +1,73 @@
 /// A view of one TCP segment, in place (RFC 9293 section 3.1).
 ///
 /// The bytes may end before the segment does where a capture was cut; the fixed header is always there.
-package struct TCPSegment: ~Copyable, ~Escapable {
-    @usableFromInline package var bytes: MutableRawSpan
+public struct TCPSegment: ~Copyable, ~Escapable {
+    public var bytes: MutableRawSpan
 
-    @usableFromInline package enum Field {
-        @usableFromInline package static let sourcePort = 0
-        @usableFromInline package static let destinationPort = 2
-        @usableFromInline package static let sequence = 4
-        @usableFromInline package static let acknowledgment = 8
-        @usableFromInline package static let dataOffset = 12
-        @usableFromInline package static let flags = 13
-        @usableFromInline package static let window = 14
-        @usableFromInline package static let checksum = 16
-        @usableFromInline package static let end = 20
+    public enum Field {
+        public static let sourcePort = 0
+        public static let destinationPort = 2
+        public static let sequence = 4
+        public static let acknowledgment = 8
+        public static let dataOffset = 12
+        public static let flags = 13
+        public static let window = 14
+        public static let checksum = 16
+        public static let end = 20
     }
 
     /// The length of a header without options, in bytes.
-    @inlinable package static var minimumHeaderLength: Int { 20 }
+    @inlinable public static var minimumHeaderLength: Int { 20 }
     /// Where the checksum stands, in bytes from the beginning of the header.
-    @inlinable package static var checksumOffset: Int { 16 }
+    @inlinable public static var checksumOffset: Int { 16 }
 
     /// Checks that the header lies within the segment, whose length on the wire is `wireLength` bytes.
     @_lifetime(copy bytes)
-    @inlinable package init(validating bytes: consuming MutableRawSpan, wireLength: Int) throws(Malformed) {
+    @inlinable public init(validating bytes: consuming MutableRawSpan, wireLength: Int) throws(Malformed) {
         guard bytes.byteCount >= Field.end else { throw .shortTransport }
         let header = Int(bytes.load8(Field.dataOffset) >> 4) &* 4
         guard header >= Field.end, header <= wireLength else { throw .tcpDataOffset }
         self.bytes = bytes
     }
 
-    package var sourcePort: UInt16 {
+    public var sourcePort: UInt16 {
         @inlinable get { bytes.loadBE16(Field.sourcePort) }
         @inlinable @_lifetime(self: copy self) set { bytes.storeBE(newValue, at: Field.sourcePort) }
     }
-    package var destinationPort: UInt16 {
+    public var destinationPort: UInt16 {
         @inlinable get { bytes.loadBE16(Field.destinationPort) }
         @inlinable @_lifetime(self: copy self) set { bytes.storeBE(newValue, at: Field.destinationPort) }
     }
-    package var checksum: UInt16 {
+    public var checksum: UInt16 {
         @inlinable get { bytes.loadBE16(Field.checksum) }
         @inlinable @_lifetime(self: copy self) set { bytes.storeBE(newValue, at: Field.checksum) }
     }
-    @inlinable package var sequence: UInt32 { bytes.loadBE32(Field.sequence) }
-    @inlinable package var acknowledgment: UInt32 { bytes.loadBE32(Field.acknowledgment) }
-    @inlinable package var window: UInt16 { bytes.loadBE16(Field.window) }
-    @inlinable package var flags: TCPFlags { TCPFlags(rawValue: bytes.load8(Field.flags)) }
+    @inlinable public var sequence: UInt32 { bytes.loadBE32(Field.sequence) }
+    @inlinable public var acknowledgment: UInt32 { bytes.loadBE32(Field.acknowledgment) }
+    @inlinable public var window: UInt16 { bytes.loadBE16(Field.window) }
+    @inlinable public var flags: TCPFlags { TCPFlags(rawValue: bytes.load8(Field.flags)) }
     /// In bytes, options included.
-    @inlinable package var headerLength: Int { Int(bytes.load8(Field.dataOffset) >> 4) &* 4 }
+    @inlinable public var headerLength: Int { Int(bytes.load8(Field.dataOffset) >> 4) &* 4 }
 }
 
 /// The control bits of a TCP header (RFC 9293 section 3.1).
-package struct TCPFlags: OptionSet, Hashable, Sendable, BitwiseCopyable {
-    package var rawValue: UInt8
+public struct TCPFlags: OptionSet, Hashable, Sendable, BitwiseCopyable {
+    public var rawValue: UInt8
 
-    @inlinable package init(rawValue: UInt8) { self.rawValue = rawValue }
+    @inlinable public init(rawValue: UInt8) { self.rawValue = rawValue }
 
-    @inlinable package static var fin: Self { Self(rawValue: 0x01) }
-    @inlinable package static var syn: Self { Self(rawValue: 0x02) }
-    @inlinable package static var rst: Self { Self(rawValue: 0x04) }
-    @inlinable package static var psh: Self { Self(rawValue: 0x08) }
-    @inlinable package static var ack: Self { Self(rawValue: 0x10) }
-    @inlinable package static var urg: Self { Self(rawValue: 0x20) }
-    @inlinable package static var ece: Self { Self(rawValue: 0x40) }
-    @inlinable package static var cwr: Self { Self(rawValue: 0x80) }
+    @inlinable public static var fin: Self { Self(rawValue: 0x01) }
+    @inlinable public static var syn: Self { Self(rawValue: 0x02) }
+    @inlinable public static var rst: Self { Self(rawValue: 0x04) }
+    @inlinable public static var psh: Self { Self(rawValue: 0x08) }
+    @inlinable public static var ack: Self { Self(rawValue: 0x10) }
+    @inlinable public static var urg: Self { Self(rawValue: 0x20) }
+    @inlinable public static var ece: Self { Self(rawValue: 0x40) }
+    @inlinable public static var cwr: Self { Self(rawValue: 0x80) }
 
     /// Whether the combination is one that a TCP can send: those of `tcp_valid_flags` in
     /// net/netfilter/nf_conntrack_proto_tcp.c, with PSH, ECE and CWR left out of account.
-    @inlinable package var isLegal: Bool {
+    @inlinable public var isLegal: Bool {
         switch rawValue & 0x37 {
         case 0x02, 0x22, 0x12, 0x04, 0x14, 0x11, 0x31, 0x10, 0x30: true
         default: false
@@ -77,7 +77,7 @@ package struct TCPFlags: OptionSet, Hashable, Sendable, BitwiseCopyable {
 
 extension TCPFlags: CustomStringConvertible {
     /// As tcpdump prints them: `S`, `S.`, `P.`, `F.`, `R`, `.`, and `none` where there is none.
-    package var description: String {
+    public var description: String {
         var text = ""
         if contains(.fin) { text += "F" }
         if contains(.syn) { text += "S" }

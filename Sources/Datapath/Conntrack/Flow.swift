@@ -1,0 +1,170 @@
+internal import Tables
+package import Wire
+
+/// What is known of one tracked flow: two cache lines, plain numbers only.
+///
+/// Both tuples are as in nf_conntrack: `original` is what the client sends, `reply` what comes back to the datapath
+/// before it is translated back. So the two say all about the translation: a packet of one direction leaves with the
+/// reverse of the other direction's tuple.
+package struct Flow: TimerElement, Sendable {
+    // First line: all that an established packet reads or writes.
+    package var original: FlowTuple
+    package var reply: FlowTuple
+    /// 0 in a record that is not in use.
+    package var transport: TransportProtocol
+    package var state: FlowState
+    package var flags: FlowFlags
+    /// Counts how often the record was used, so that a stale reference is noticed.
+    package var generation: UInt32
+    /// When the flow ends unless another packet comes, in nanoseconds of the pipeline's clock.
+    package var deadline: UInt64
+    /// What the translation adds to the complement of the IP and the transport checksum, by direction; the first
+    /// includes the TTL's decrement.
+    package var originalHeaderDelta: UInt16
+    package var replyHeaderDelta: UInt16
+    package var originalTransportDelta: UInt16
+    package var replyTransportDelta: UInt16
+    /// The interfaces that packets of each direction leave by.
+    package var originalEgress: UInt16
+    package var replyEgress: UInt16
+    /// The stable number of the ServicePort, 0 for none.
+    package var service: UInt32
+    /// The number of the flow in events: counts from 1, never reused.
+    package var identifier: UInt64
+
+    // Second line: counters, and what only changes of state touch.
+    package var originalPackets: UInt32
+    package var replyPackets: UInt32
+    package var originalBytes: UInt64
+    package var replyBytes: UInt64
+    package var windows: TCPWindows
+    package var nextTimer: UInt32
+    package var previousTimer: UInt32
+    package var timerSlot: UInt16
+    package var frontend: FrontendKind
+    private var spare: UInt8
+
+    /// The link of the slab's free list shares the place of a timer link: a free record is in no slot.
+    package var link: UInt32 {
+        get { nextTimer }
+        set { nextTimer = newValue }
+    }
+
+    /// A flow that was just seen for the first time.
+    init(original: FlowTuple, reply: FlowTuple, transport: TransportProtocol, generation: UInt32, identifier: UInt64) {
+        self.original = original
+        self.reply = reply
+        self.transport = transport
+        self.generation = generation
+        self.identifier = identifier
+        state = .none
+        flags = []
+        deadline = 0
+        originalHeaderDelta = 0
+        replyHeaderDelta = 0
+        originalTransportDelta = 0
+        replyTransportDelta = 0
+        originalEgress = 0
+        replyEgress = 0
+        service = 0
+        originalPackets = 0
+        replyPackets = 0
+        originalBytes = 0
+        replyBytes = 0
+        windows = TCPWindows()
+        nextTimer = 0
+        previousTimer = 0
+        timerSlot = 0
+        frontend = .none
+        spare = 0
+        computeDeltas()
+    }
+
+    /// The tuple that packets of a direction arrive with.
+    @inline(__always) package func tuple(_ direction: FlowDirection) -> FlowTuple {
+        direction == .original ? original : reply
+    }
+
+    /// The tuple that packets of a direction leave with.
+    @inline(__always) package func translated(_ direction: FlowDirection) -> FlowTuple {
+        (direction == .original ? reply : original).reversed
+    }
+
+    /// Whether packets leave with other addresses or ports than they came with.
+    @inline(__always) package var isTranslated: Bool { flags.contains(.translated) }
+
+    /// The backend of a Service flow: the one that replies.
+    package var backend: FlowEndpoint { FlowEndpoint(address: reply.source, port: reply.sourcePort) }
+
+    /// Computes once what every packet adds to its checksums (RFC 1624).
+    private mutating func computeDeltas() {
+        // The TTL is the high byte of its word: one less is 0x0100 less (RFC 1141's example, by RFC 1624's equation).
+        let decrement = Checksum.delta(from: UInt16(0x0100), to: UInt16(0))
+        let forth = Self.delta(from: original, to: reply.reversed)
+        let back = Self.delta(from: reply, to: original.reversed)
+        originalHeaderDelta = Checksum.add(forth.addresses, decrement)
+        replyHeaderDelta = Checksum.add(back.addresses, decrement)
+        // ICMP has no pseudo-header, and both ports stand for the one identifier.
+        if transport == .icmp {
+            originalTransportDelta = Checksum.delta(from: original.sourcePort, to: reply.destinationPort)
+            replyTransportDelta = Checksum.delta(from: reply.destinationPort, to: original.sourcePort)
+        } else {
+            originalTransportDelta = Checksum.add(forth.addresses, forth.ports)
+            replyTransportDelta = Checksum.add(back.addresses, back.ports)
+        }
+        if original != reply.reversed { flags.insert(.translated) }
+    }
+
+    private static func delta(from old: FlowTuple, to new: FlowTuple) -> (addresses: UInt16, ports: UInt16) {
+        let addresses = Checksum.add(
+            Checksum.delta(from: old.source.bits, to: new.source.bits),
+            Checksum.delta(from: old.destination.bits, to: new.destination.bits))
+        let ports = Checksum.add(
+            Checksum.delta(from: old.sourcePort, to: new.sourcePort),
+            Checksum.delta(from: old.destinationPort, to: new.destinationPort))
+        return (addresses, ports)
+    }
+}
+
+/// An address and a port.
+package struct FlowEndpoint: Hashable, Sendable, BitwiseCopyable, CustomStringConvertible {
+    package var address: IPv4Address
+    package var port: UInt16
+
+    @inlinable package init(address: IPv4Address, port: UInt16) {
+        self.address = address
+        self.port = port
+    }
+
+    package var description: String { "\(address):\(port)" }
+}
+
+/// What holds for a flow as a whole.
+package struct FlowFlags: OptionSet, Sendable, BitwiseCopyable {
+    package var rawValue: UInt16
+    package init(rawValue: UInt16) { self.rawValue = rawValue }
+
+    /// A packet came back.
+    package static let seenReply = FlowFlags(rawValue: 1 << 0)
+    /// Addresses or ports are changed.
+    package static let translated = FlowFlags(rawValue: 1 << 1)
+    /// The source was replaced by an address of the node.
+    package static let masquerade = FlowFlags(rawValue: 1 << 2)
+    /// The last FIN came from the client (else from the other side).
+    package static let finFromOriginal = FlowFlags(rawValue: 1 << 3)
+}
+
+/// What nf_conntrack keeps of each side's sequence numbers; tracked in later work, laid out from the start because
+/// the record is a file format.
+package struct TCPWindows: Sendable, BitwiseCopyable {
+    var originalEnd: UInt32 = 0
+    var originalMaxEnd: UInt32 = 0
+    var originalMaxWindow: UInt32 = 0
+    var replyEnd: UInt32 = 0
+    var replyMaxEnd: UInt32 = 0
+    var replyMaxWindow: UInt32 = 0
+    var originalScale: UInt8 = 0
+    var replyScale: UInt8 = 0
+    var originalFlags: UInt8 = 0
+    var replyFlags: UInt8 = 0
+}

@@ -1,0 +1,110 @@
+package import Tables
+internal import Wire
+
+/// The conntrack table: all tracked flows, found by the tuple of either direction.
+///
+/// Theory of operation: records are in a slab, 128 bytes each, and stay where they are for their life. A bucketed
+/// index has two references to each, one under the hash of either tuple; a packet touches one line of the index and
+/// one or two of the record, and the pipeline asks for both a batch ahead. A record past its deadline counts as gone
+/// for whoever looks it up; the timer wheel clears it away later. Everything is numbered, nothing points, so that
+/// slab and index can be mapped files as they are.
+/// Limits: `capacity` flows, never more; a full table refuses (`ct.table_full`) what cannot take the place of a flow
+/// that matters less.
+package struct FlowTable: ~Copyable {
+    package var flows: Slab<Flow>
+    var index: BucketIndex
+    var wheel = TimerWheel()
+    let hash: SeededHash
+    /// The number of the last flow that was entered.
+    package var lastIdentifier: UInt64 = 0
+
+    /// Room for `capacity` flows; `seed` keeps the hash secret from whoever chooses tuples.
+    package init(capacity: Int, seed: UInt64) {
+        flows = Slab(capacity: capacity)
+        index = BucketIndex(capacity: capacity * 2)
+        hash = SeededHash(seed: seed)
+    }
+
+    /// Flows in the table, those included whose time is over but which were not cleared away yet.
+    package var count: Int { flows.count }
+    package var capacity: Int { flows.capacity }
+    /// The memory that a full table takes, in bytes.
+    package var byteCount: Int { flows.byteCount + index.byteCount }
+
+    /// The flow that a tuple belongs to at a time, and in which direction.
+    @inline(__always) func find(
+        _ tuple: FlowTuple, _ transport: TransportProtocol, hash: UInt64, now: UInt64
+    ) -> FlowReference {
+        let found = index.find(hash) { bits in
+            let reference = FlowReference(bits: bits)
+            return matches(reference, tuple, transport) && flows[reference.number].deadline > now
+        }
+        return FlowReference(bits: found ?? 0)
+    }
+
+    /// Whether a reference is to a flow with this tuple in its direction.
+    @inline(__always) func matches(
+        _ reference: FlowReference, _ tuple: FlowTuple, _ transport: TransportProtocol
+    ) -> Bool {
+        flows[reference.number].transport == transport
+            && flows[reference.number].tuple(reference.direction) == tuple
+    }
+
+    /// Whether a tuple is taken by a flow that is still alive.
+    func isTaken(_ tuple: FlowTuple, _ transport: TransportProtocol, now: UInt64) -> Bool {
+        !find(tuple, transport, hash: tuple.hash(transport, hash), now: now).isNone
+    }
+
+    /// Enters a flow with both its tuples; nil when the table is full. The caller has made sure that neither is taken.
+    mutating func insert(original: FlowTuple, reply: FlowTuple, transport: TransportProtocol, now: UInt64) -> UInt32? {
+        clear(original, transport, now: now)
+        clear(reply, transport, now: now)
+        guard let number = flows.allocate() else { return nil }
+        lastIdentifier &+= 1
+        let generation = flows[number].generation &+ 1
+        flows[number] = Flow(
+            original: original, reply: reply, transport: transport, generation: generation, identifier: lastIdentifier)
+        let entered =
+            index.insert(original.hash(transport, hash), FlowReference(number, .original).bits)
+            && index.insert(reply.hash(transport, hash), FlowReference(number, .reply).bits)
+        precondition(entered, "the index has room for every flow of the slab")
+        wheel.start(at: now)
+        return number
+    }
+
+    /// Puts a flow whose deadline is set into the timer wheel.
+    mutating func arm(_ number: UInt32) { wheel.insert(number, in: &flows) }
+
+    /// Removes what stands under a tuple past its time, so that the tuple is free.
+    private mutating func clear(_ tuple: FlowTuple, _ transport: TransportProtocol, now: UInt64) {
+        while let bits = index.find(
+            tuple.hash(transport, hash), where: { matches(FlowReference(bits: $0), tuple, transport) })
+        {
+            remove(FlowReference(bits: bits).number)
+        }
+    }
+
+    /// Takes a flow out, both its tuples and its timer.
+    package mutating func remove(_ number: UInt32) {
+        let transport = flows[number].transport
+        let original = flows[number].original
+        let reply = flows[number].reply
+        _ = index.remove(original.hash(transport, hash), FlowReference(number, .original).bits)
+        _ = index.remove(reply.hash(transport, hash), FlowReference(number, .reply).bits)
+        wheel.remove(number, in: &flows)
+        flows[number].transport = TransportProtocol(rawValue: 0)
+        flows.release(number)
+    }
+
+    /// Clears away flows past their deadline, looking at `budget` of them at most; returns how many went.
+    package mutating func expire(now: UInt64, budget: Int) -> Int {
+        guard wheel.isDue(now) else { return 0 }
+        var left = budget
+        var removed = 0
+        while let number = wheel.nextExpired(now, in: &flows, budget: &left) {
+            remove(number)
+            removed &+= 1
+        }
+        return removed
+    }
+}

@@ -1,0 +1,100 @@
+package import Tables
+internal import Wire
+
+/// The unit of work: up to 64 frames that go through the stages together, and what leaves because of them.
+///
+/// Theory of operation: a reader fills frames and the first fields of their packets, `Pipeline.process` decides, a
+/// writer sends the emissions in their order, and `clear` makes room for the next batch. A forwarded frame is emitted
+/// from where it was read; what the datapath makes itself (ICMP errors, answers, fragments, released fragments) is
+/// built in a scratch area that is reset with the batch.
+package struct Batch: ~Copyable {
+    package var frames: FramePool
+    package var packets: FixedArray<Packet>
+    package var emissions: FixedArray<Emission>
+    package private(set) var count = 0
+    package private(set) var emissionCount = 0
+    var scratch: FramePool
+    private var scratchUsed = 0
+    /// The first bytes of each packet as it came in, kept when something records them.
+    package var preimages: FramePool
+    /// Whether preimages are kept.
+    package var keepsPreimages: Bool
+
+    /// How many bytes of a packet translation may change: the headers, and those quoted in an ICMP error.
+    package static let preimageLength = 192
+    /// The most frames that a batch takes.
+    package static let maximumCount = 64
+    /// How many packets the datapath can make in one batch; the memory is touched only as far as it is used.
+    static let scratchCount = 2048
+
+    /// `frameCapacity` is the longest packet that can be read, 65,535 bytes unless a test needs less.
+    package init(frameCapacity: Int = 65535, keepsPreimages: Bool = false) {
+        frames = FramePool(count: Self.maximumCount, capacity: frameCapacity)
+        packets = FixedArray(count: Self.maximumCount)
+        scratch = FramePool(count: Self.scratchCount, capacity: 65535, isSparse: true)
+        emissions = FixedArray(count: Self.maximumCount + Self.scratchCount)
+        preimages = FramePool(count: keepsPreimages ? Self.maximumCount : 1, capacity: Self.preimageLength)
+        self.keepsPreimages = keepsPreimages
+    }
+
+    /// Adds a packet whose frame, with the number that is returned, was or will be filled by the caller.
+    @inline(__always) package mutating func append(_ packet: Packet) -> Int {
+        let number = count
+        packets[number] = packet
+        count &+= 1
+        return number
+    }
+
+    /// Forgets all packets and emissions.
+    package mutating func clear() {
+        count = 0
+        emissionCount = 0
+        scratchUsed = 0
+    }
+
+    /// The bytes of an emission.
+    @_lifetime(&self)
+    @inline(__always) package mutating func bytes(of emission: Emission) -> MutableRawSpan {
+        if emission.isScratch { return scratch.frame(Int(emission.buffer), length: Int(emission.length)) }
+        return frames.frame(Int(emission.buffer), length: Int(emission.length))
+    }
+
+    /// Takes a scratch buffer; nil when the batch has used them all.
+    mutating func takeScratch() -> Int? {
+        guard scratchUsed < scratch.count else { return nil }
+        scratchUsed &+= 1
+        return scratchUsed &- 1
+    }
+
+    /// Sends a packet on from the frame it was read into.
+    @inline(__always) mutating func emitFrame(_ number: Int) {
+        packets[number].firstEmission = UInt16(truncatingIfNeeded: emissionCount)
+        packets[number].emissions = 1
+        emit(
+            Emission(
+                buffer: UInt32(truncatingIfNeeded: number), length: packets[number].length,
+                egress: packets[number].egress, isScratch: false, isGenerated: false,
+                cause: UInt32(truncatingIfNeeded: number), packetNumber: packets[number].number))
+    }
+
+    @inline(__always) mutating func emit(_ emission: Emission) {
+        emissions[emissionCount] = emission
+        emissionCount &+= 1
+    }
+}
+
+/// Something to be sent: a buffer of the batch, its length, and where it goes.
+package struct Emission: Sendable, BitwiseCopyable {
+    package var buffer: UInt32
+    package var length: Int32
+    package var egress: UInt16
+    package var isScratch: Bool
+    /// Whether the datapath made the packet itself.
+    package var isGenerated: Bool
+    /// Whether it is a fragment that was held, and leaves because its first one came.
+    package var isReleased = false
+    /// The packet that it belongs to or that caused it: index in the batch.
+    package var cause: UInt32
+    /// Its number in the input: that of the cause, or of a fragment that was held earlier.
+    package var packetNumber: UInt64
+}

@@ -1,0 +1,68 @@
+internal import Tables
+
+/// A fixed set of buffers in one block of memory, for frames and what is made from them.
+///
+/// The only file of the datapath that owns raw memory. A buffer begins with `headroom` bytes, where a live interface
+/// puts the virtio-net header, so that it travels with its frame. The distance between buffers is an odd number of
+/// cache lines: with a power of two the headers of all frames of a batch would compete for the same few lines.
+@safe package struct FramePool: ~Copyable {
+    // Safe: points into `region`, which this value owns; every access below is checked against `count` and `capacity`.
+    private let base: UnsafeMutableRawPointer
+    private let region: Region
+    private let stride: Int
+    /// How many buffers there are.
+    package let count: Int
+    /// The length of the longest frame, in bytes.
+    package let capacity: Int
+
+    /// The bytes before a frame.
+    package static let headroom = 64
+
+    /// A sparse pool is one whose buffers are mostly never used: it takes no huge pages.
+    package init(count: Int, capacity: Int, isSparse: Bool = false) {
+        let lines = (Self.headroom + capacity + 63) / 64
+        stride = (lines | 1) * 64
+        region = Region(byteCount: stride * count, isSparse: isSparse)
+        unsafe base = region.base
+        self.count = count
+        self.capacity = capacity
+    }
+
+    /// The bytes of a frame, exclusively, for as long as the result lives. Traps outside of the pool.
+    @_lifetime(&self)
+    @inline(__always) package mutating func frame(_ number: Int, length: Int) -> MutableRawSpan {
+        precondition(UInt(bitPattern: number) < UInt(bitPattern: count) && UInt(bitPattern: length) <= UInt(bitPattern: capacity))
+        // Safe: within the region, by the line above.
+        let span = unsafe MutableRawSpan(
+            _unsafeStart: base + (number &* stride &+ Self.headroom), byteCount: length)
+        return unsafe _overrideLifetime(span, mutating: &self)
+    }
+
+    /// A frame to be read into, with `header` bytes of its headroom before it.
+    @_lifetime(&self)
+    package mutating func buffer(_ number: Int, header: Int) -> MutableRawSpan {
+        precondition(number >= 0 && number < count && header >= 0 && header <= Self.headroom)
+        // Safe: within the region, by the line above.
+        let span = unsafe MutableRawSpan(
+            _unsafeStart: base + (number &* stride &+ Self.headroom &- header), byteCount: capacity &+ header)
+        return unsafe _overrideLifetime(span, mutating: &self)
+    }
+
+    /// The bytes of a frame, to be read.
+    @_lifetime(borrow self)
+    package func bytes(_ number: Int, length: Int) -> RawSpan {
+        precondition(number >= 0 && number < count && length >= 0 && length <= capacity)
+        // Safe: within the region, by the line above.
+        let span = unsafe RawSpan(_unsafeStart: base + (number &* stride &+ Self.headroom), byteCount: length)
+        return unsafe _overrideLifetime(span, borrowing: self)
+    }
+
+    /// Copies a part of another pool's frame into a frame.
+    package mutating func copy(
+        from other: borrowing FramePool, _ number: Int, _ range: Range<Int>, to target: Int, at offset: Int
+    ) {
+        let source = other.bytes(number, length: range.upperBound).extracting(range)
+        var destination = frame(target, length: offset + range.count)
+        copyBytes(source, into: &destination, at: offset)
+    }
+}

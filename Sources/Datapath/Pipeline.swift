@@ -1,0 +1,137 @@
+internal import Tables
+internal import Wire
+
+/// What happens to a packet, from its reading to its verdict.
+///
+/// Theory of operation: a batch of frames goes through two passes that only read (parse all, then ask for all index
+/// lines and flow records, so that their latency is hidden), and then packet by packet through the stages below, so
+/// that several packets of one new flow behave as if they came one by one. Every packet carries its own clock; choices
+/// come from one seeded generator. So the same input gives the same output, whatever the size of the batches.
+/// An established packet of a flow takes the short way: one comparison, one update of its state, one rewrite.
+/// Nothing in here allocates, locks or counts references for a packet.
+package struct Pipeline: ~Copyable {
+    package let configuration: DatapathConfiguration
+    package let interfaces: InterfaceTable
+    package internal(set) var services: ServiceTable
+    package var flows: FlowTable
+    package var counters = Counters()
+    package var programs = ProgramCounters()
+    let tracker: FlowTracker
+    var fragments: FragmentTable
+    var errorRate = TokenBucket(perSecond: 1000, burst: 50)
+    var generator: SplitMix64
+    /// Fragments that wait for the first one of their datagram.
+    package internal(set) var heldPackets = 0
+    /// The node's addresses: membership by one lookup.
+    let nodeAddresses: StaticMap
+    /// The node's primary address, from which masqueraded packets and generated ones come.
+    let primaryAddress: IPv4Address
+
+    package init(_ configuration: DatapathConfiguration, interfaces: InterfaceTable, services: ServiceTable) {
+        self.configuration = configuration
+        self.interfaces = interfaces
+        self.services = services
+        var seeds = SplitMix64(state: configuration.seed)
+        flows = FlowTable(capacity: configuration.conntrackCapacity, seed: seeds.next())
+        fragments = FragmentTable(seed: seeds.next(), timeout: configuration.timeouts.fragment)
+        generator = SplitMix64(state: seeds.next())
+        nodeAddresses = StaticMap(
+            configuration.nodeAddresses.map { (key: UInt64($0.bits), value: 0) }, seed: seeds.next())
+        primaryAddress = configuration.nodeAddresses.first ?? .any
+        tracker = FlowTracker(configuration.timeouts)
+    }
+
+    /// Takes a new service table; established flows go on as they are.
+    package mutating func replaceServices(_ table: ServiceTable) { services = table }
+
+    /// Decides about all packets of a batch and rewrites them in place; what leaves is in `batch.emissions`.
+    package mutating func process(_ batch: inout Batch) {
+        parse(&batch)
+        for number in 0..<batch.count { flows.index.prefetch(batch.packets[number].hash) }
+        for number in 0..<batch.count { lookUpCandidate(&batch.packets[number]) }
+        var translated = 0
+        for number in 0..<batch.count {
+            if translateEstablished(number, &batch) {
+                translated &+= 1
+                batch.emitFrame(number)
+            } else {
+                decide(number, &batch)
+            }
+        }
+        counters.received &+= UInt64(truncatingIfNeeded: batch.count)
+        programs.add(.parse, batch.count)
+        programs.add(.track, translated)
+        programs.add(.translate, translated)
+    }
+
+    /// The way of a packet that is not simply the next one of an established flow, stage by stage.
+    private mutating func decide(_ number: Int, _ batch: inout Batch) {
+        var packet = batch.packets[number]
+        let firstEmission = batch.emissionCount
+        let outcome = itinerary(&packet, number, &batch)
+        settleDatagram(packet, outcome, number, &batch)
+        packet.verdict = outcome.verdict
+        packet.reason = outcome.reason
+        packet.firstEmission = UInt16(truncatingIfNeeded: firstEmission)
+        packet.emissions = UInt16(truncatingIfNeeded: batch.emissionCount &- firstEmission)
+        if outcome.verdict != .hold {
+            counters.count(outcome.verdict, outcome.reason, length: Int(packet.length))
+        }
+        batch.packets[number] = packet
+    }
+
+    /// Each stage either ends the way of the packet, or lets it go on to the next one.
+    private mutating func itinerary(_ packet: inout Packet, _ number: Int, _ batch: inout Batch) -> Outcome {
+        if packet.reason != .none { return .drop(packet.reason) }
+        if let outcome = screen(&packet) { return outcome }
+        if let outcome = followFirst(&packet, number, &batch) { return outcome }
+        if packet.timeToLive == 0 { return .drop(.ttlZero) }
+        if let outcome = track(&packet, number, &batch) { return outcome }
+        if let outcome = balance(&packet, number, &batch) { return outcome }
+        if let outcome = route(&packet, number, &batch) { return outcome }
+        if let outcome = masquerade(&packet) { return outcome }
+        return commit(&packet, number, &batch)
+    }
+
+    /// Clears away flows and fragments whose time is over; for a worker that has nothing else to do.
+    package mutating func expire(now: UInt64, budget: Int = 256) {
+        counters.flowsExpired &+= UInt64(truncatingIfNeeded: flows.expire(now: now, budget: budget))
+        dropExpired(now: now)
+    }
+}
+
+/// The end of a packet's way: what becomes of it, and why.
+struct Outcome {
+    var verdict: Verdict
+    var reason: DropReason
+
+    static func drop(_ reason: DropReason) -> Outcome { Outcome(verdict: .drop, reason: reason) }
+    static func sent(_ verdict: Verdict) -> Outcome { Outcome(verdict: verdict, reason: .none) }
+}
+
+/// Limits how often something happens: `burst` at once, `perSecond` in the long run (RFC 1812 section 4.3.2.8).
+struct TokenBucket: BitwiseCopyable {
+    /// In billionths of a token.
+    private var tokens: UInt64
+    private var last: UInt64 = 0
+    private let perSecond: UInt64
+    private let full: UInt64
+
+    init(perSecond: UInt64, burst: UInt64) {
+        self.perSecond = perSecond
+        full = burst * 1_000_000_000
+        tokens = full
+    }
+
+    /// Takes a token, if there is one at this time.
+    mutating func take(now: UInt64) -> Bool {
+        if now > last {
+            let (gained, overflow) = (now &- last).multipliedReportingOverflow(by: perSecond)
+            tokens = overflow ? full : min(full, tokens &+ min(gained, full))
+            last = now
+        }
+        guard tokens >= 1_000_000_000 else { return false }
+        tokens -= 1_000_000_000
+        return true
+    }
+}

@@ -1,0 +1,88 @@
+package import Wire
+
+/// What a service table is made from: the rules of the cluster in plain values, as the compiler of manifests gives them.
+///
+/// The order of the arrays is kept; nothing depends on a dictionary's order.
+package struct ServiceSpecification: Sendable {
+    /// A port of a Service with the endpoints that each policy may use (pkg/proxy/topology.go `CategorizeEndpoints`).
+    package struct ServicePort: Sendable {
+        /// A number that stays with the ServicePort over reloads, from 1.
+        package var identifier: UInt32
+        /// `namespace/name:port`; the port by its name, or by its number when it has none.
+        package var name: String
+        /// The endpoints for policy Cluster.
+        package var cluster: [Backend]
+        /// The endpoints for policy Local.
+        package var local: [Backend]
+        /// Whether any usable endpoint exists anywhere: an empty set is a drop then, and a rejection otherwise.
+        package var hasAny: Bool
+        /// Session affinity by client address, in seconds; 0 for none.
+        package var affinitySeconds: UInt32
+
+        package init(
+            identifier: UInt32, name: String, cluster: [Backend], local: [Backend], hasAny: Bool,
+            affinitySeconds: UInt32 = 0
+        ) {
+            self.identifier = identifier
+            self.name = name
+            self.cluster = cluster
+            self.local = local
+            self.hasAny = hasAny
+            self.affinitySeconds = affinitySeconds
+        }
+    }
+
+    /// An address and port under which a ServicePort is reached.
+    package struct Frontend: Sendable {
+        package var kind: FrontendKind
+        package var address: IPv4Address
+        package var port: UInt16
+        package var transport: TransportProtocol
+        /// The index of its ServicePort.
+        package var servicePort: Int
+        /// Whether the policy that rules this kind of address is Local: internalTrafficPolicy for a ClusterIP,
+        /// externalTrafficPolicy for the others.
+        package var isLocalPolicy: Bool
+        /// `loadBalancerSourceRanges`; empty for no restriction.
+        package var sourceRanges: [IPv4Prefix]
+
+        package init(
+            kind: FrontendKind, address: IPv4Address, port: UInt16, transport: TransportProtocol, servicePort: Int,
+            isLocalPolicy: Bool = false, sourceRanges: [IPv4Prefix] = []
+        ) {
+            self.kind = kind
+            self.address = address
+            self.port = port
+            self.transport = transport
+            self.servicePort = servicePort
+            self.isLocalPolicy = isLocalPolicy
+            self.sourceRanges = sourceRanges
+        }
+    }
+
+    package var servicePorts: [ServicePort] = []
+    /// Earlier entries win over later ones with the same address, port and protocol.
+    package var frontends: [Frontend] = []
+    /// Allocated ClusterIPs: an unknown port of theirs is refused.
+    package var clusterIPs: [IPv4Address] = []
+    /// Load balancer and external addresses: an unknown port of theirs is passed, or dropped by `unknownPorts`.
+    package var externalAddresses: [IPv4Address] = []
+    /// Ports of node addresses that no masqueraded flow may use, besides the NodePort range.
+    package var hostPorts: [UInt16] = []
+
+    package init() {}
+}
+
+/// An endpoint as the datapath sees it.
+package struct Backend: Hashable, Sendable, BitwiseCopyable {
+    package var address: IPv4Address
+    package var port: UInt16
+    /// Whether it runs on this node.
+    package var isLocal: Bool
+
+    package init(address: IPv4Address, port: UInt16, isLocal: Bool) {
+        self.address = address
+        self.port = port
+        self.isLocal = isLocal
+    }
+}

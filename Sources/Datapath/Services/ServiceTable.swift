@@ -1,0 +1,137 @@
+internal import Tables
+internal import Wire
+
+/// The compiled service rules: an immutable snapshot that new flows are balanced by.
+///
+/// Theory of operation: one map from (address, port, protocol) to a frontend, one from addresses to what they are.
+/// The endpoints of a set lie side by side, so that a choice is an index. A reload builds a new table and hands it
+/// over; nothing in here changes after `init`.
+package final class ServiceTable: Sendable {
+    /// Where a set of endpoints lies in `backends`.
+    struct EndpointSet: BitwiseCopyable {
+        var first: UInt32
+        var count: UInt32
+    }
+
+    struct ServicePort: BitwiseCopyable {
+        var identifier: UInt32
+        var affinitySeconds: UInt32
+        var cluster: EndpointSet
+        var local: EndpointSet
+        var hasAny: Bool
+    }
+
+    struct Frontend: BitwiseCopyable {
+        var servicePort: UInt32
+        var firstRange: UInt32
+        var rangeCount: UInt32
+        var kind: FrontendKind
+        var isLocalPolicy: Bool
+    }
+
+    /// What is known of an address by itself.
+    struct AddressKind: OptionSet {
+        var rawValue: UInt32
+        static let clusterIP = AddressKind(rawValue: 1)
+        static let external = AddressKind(rawValue: 2)
+    }
+
+    let frontendIndex: StaticMap
+    let addressIndex: StaticMap
+    let frontends: FixedArray<Frontend>
+    let servicePorts: FixedArray<ServicePort>
+    let backends: FixedArray<Backend>
+    let sourceRanges: FixedArray<IPv4Prefix>
+    /// A bit for each port that a host port takes.
+    private let hostPorts: FixedArray<UInt64>
+    /// The rules that the table was made from, for those who show it.
+    package let specification: ServiceSpecification
+
+    /// Lays out the rules; the same rules and seed give the same table.
+    package init(_ specification: ServiceSpecification, seed: UInt64) {
+        self.specification = specification
+        let backendCount = specification.servicePorts.reduce(0) { $0 + $1.cluster.count + $1.local.count }
+        var backends = FixedArray<Backend>(count: backendCount)
+        var ports = FixedArray<ServicePort>(count: specification.servicePorts.count)
+        var next = 0
+        func place(_ set: [Backend], in backends: inout FixedArray<Backend>) -> EndpointSet {
+            let first = next
+            for backend in set {
+                backends[next] = backend
+                next += 1
+            }
+            return EndpointSet(first: UInt32(first), count: UInt32(set.count))
+        }
+        for (number, port) in specification.servicePorts.enumerated() {
+            let cluster = place(port.cluster, in: &backends)
+            let local = port.local == port.cluster ? cluster : place(port.local, in: &backends)
+            ports[number] = ServicePort(
+                identifier: port.identifier, affinitySeconds: port.affinitySeconds, cluster: cluster, local: local,
+                hasAny: port.hasAny)
+        }
+
+        let rangeCount = specification.frontends.reduce(0) { $0 + $1.sourceRanges.count }
+        var ranges = FixedArray<IPv4Prefix>(count: rangeCount)
+        var frontends = FixedArray<Frontend>(count: specification.frontends.count)
+        var entries: [(key: UInt64, value: UInt32)] = []
+        entries.reserveCapacity(specification.frontends.count)
+        var nextRange = 0
+        for (number, frontend) in specification.frontends.enumerated() {
+            frontends[number] = Frontend(
+                servicePort: UInt32(frontend.servicePort), firstRange: UInt32(nextRange),
+                rangeCount: UInt32(frontend.sourceRanges.count), kind: frontend.kind,
+                isLocalPolicy: frontend.isLocalPolicy)
+            for range in frontend.sourceRanges {
+                ranges[nextRange] = range
+                nextRange += 1
+            }
+            entries.append((Self.key(frontend.address, frontend.port, frontend.transport), UInt32(number)))
+        }
+
+        var addresses: [(key: UInt64, value: UInt32)] = []
+        for address in specification.clusterIPs {
+            addresses.append((UInt64(address.bits), AddressKind.clusterIP.rawValue))
+        }
+        for address in specification.externalAddresses {
+            addresses.append((UInt64(address.bits), AddressKind.external.rawValue))
+        }
+        var hostPorts = FixedArray<UInt64>(count: 1024)
+        for port in specification.hostPorts { hostPorts[Int(port >> 6)] |= 1 << UInt64(port & 63) }
+
+        frontendIndex = StaticMap(entries, seed: seed)
+        addressIndex = StaticMap(addresses, seed: seed ^ 1)
+        self.frontends = frontends
+        self.servicePorts = ports
+        self.backends = backends
+        self.sourceRanges = ranges
+        self.hostPorts = hostPorts
+    }
+
+    @inline(__always) static func key(_ address: IPv4Address, _ port: UInt16, _ transport: TransportProtocol) -> UInt64 {
+        UInt64(address.bits) << 32 | UInt64(port) << 8 | UInt64(transport.rawValue)
+    }
+
+    /// The number of the frontend at an address and port.
+    @inline(__always) func frontend(
+        _ address: IPv4Address, _ port: UInt16, _ transport: TransportProtocol
+    ) -> UInt32? {
+        frontendIndex.lookup(Self.key(address, port, transport))
+    }
+
+    @inline(__always) func kind(of address: IPv4Address) -> AddressKind {
+        AddressKind(rawValue: addressIndex.lookup(UInt64(address.bits)) ?? 0)
+    }
+
+    /// Whether a source may use a frontend (service-rules: load-balancer source ranges).
+    func admits(_ source: IPv4Address, to frontend: Frontend) -> Bool {
+        if frontend.rangeCount == 0 { return true }
+        for number in frontend.firstRange..<frontend.firstRange &+ frontend.rangeCount
+        where sourceRanges[number].contains(source) {
+            return true
+        }
+        return false
+    }
+
+    /// Whether a port of the node's addresses is taken by a host port.
+    func isHostPort(_ port: UInt16) -> Bool { hostPorts[Int(port >> 6)] >> UInt64(port & 63) & 1 == 1 }
+}

@@ -1,0 +1,111 @@
+internal import Tables
+internal import Wire
+
+// Stage "balance" (hook ingress): what the service rules say of a new flow, in the order of kube-proxy's nftables mode
+// (docs/service-rules.md): source ranges, lookup, endpoint sets, policies, choice. What is no Service's is for the node,
+// for nobody, or passes.
+
+extension Pipeline {
+    /// Finds the backend of a new flow; ends the way of what belongs to no flow and no Service.
+    mutating func balance(_ packet: inout Packet, _ number: Int, _ batch: inout Batch) -> Outcome? {
+        programs.add(.balance)
+        packet.conntrack = packet.hasPorts || packet.fragment.isFragment ? .new : .untracked
+        let destination = packet.tuple.destination
+        if packet.hasPorts && packet.transport != .icmp,
+            let frontend = services.frontend(destination, packet.tuple.destinationPort, packet.transport)
+        {
+            return balance(&packet, frontend, number, &batch)
+        }
+        if let outcome = refuseUnknown(&packet, number, &batch) { return outcome }
+        if isNodeAddress(destination) { return deliverLocally(&packet, number, &batch) }
+        return nil
+    }
+
+    private mutating func balance(
+        _ packet: inout Packet, _ frontendNumber: UInt32, _ number: Int, _ batch: inout Batch
+    ) -> Outcome? {
+        let frontend = services.frontends[frontendNumber]
+        let port = services.servicePorts[frontend.servicePort]
+        packet.frontend = frontend.kind
+        packet.service = port.identifier
+        guard services.admits(packet.tuple.source, to: frontend) else { return .drop(.sourceRange) }
+        if packet.transport == .tcp && packet.flags.intersection([.syn, .ack, .rst]) != .syn
+            && configuration.midstream == .refuse
+        {
+            packet.conntrack = .invalid
+            return .drop(.conntrackNoState)
+        }
+        let set = endpoints(of: frontend, port, for: packet.tuple.source)
+        guard set.count > 0 else {
+            if port.hasAny { return .drop(.noLocalEndpoints) }
+            return reject(&packet, .noEndpoints, .portUnreachable, number, &batch)
+        }
+        let choice = set.first &+ generator.next(below: set.count)
+        let backend = services.backends[choice]
+        packet.backend = FlowEndpoint(address: backend.address, port: backend.port)
+        packet.masquerade = needsMasquerade(packet.tuple.source, frontend, backend)
+        return nil
+    }
+
+    /// The set that a destination uses for a source (service-rules 5).
+    private func endpoints(
+        of frontend: ServiceTable.Frontend, _ port: ServiceTable.ServicePort, for source: IPv4Address
+    ) -> ServiceTable.EndpointSet {
+        guard frontend.isLocalPolicy else { return port.cluster }
+        // The short-circuits of externalTrafficPolicy Local: pods and the node itself reach all endpoints.
+        if frontend.kind != .clusterIP && (isLocalPod(source) || isNodeAddress(source)) { return port.cluster }
+        return port.local
+    }
+
+    /// Whether the source must be replaced by an address of the node (service-rules 8).
+    private func needsMasquerade(
+        _ source: IPv4Address, _ frontend: ServiceTable.Frontend, _ backend: Backend
+    ) -> Bool {
+        if backend.address == source && backend.isLocal { return true }  // hairpin: a pod that is its own backend
+        switch frontend.kind {
+        case .clusterIP:
+            return configuration.masqueradeAll || (configuration.podCIDR != nil && !isLocalPod(source))
+        case .nodePort, .loadBalancer, .externalIP:
+            return frontend.isLocalPolicy ? isNodeAddress(source) : true
+        case .hostPort, .none:
+            return false
+        }
+    }
+
+    private func isLocalPod(_ source: IPv4Address) -> Bool { configuration.podCIDR?.contains(source) ?? false }
+
+    /// What becomes of a packet to a Service's address that is no port of it (service-rules 9).
+    private mutating func refuseUnknown(_ packet: inout Packet, _ number: Int, _ batch: inout Batch) -> Outcome? {
+        let destination = packet.tuple.destination
+        let kind = services.kind(of: destination)
+        let isKnownProtocol = packet.transport == .tcp || packet.transport == .udp || packet.transport == .icmp
+        if kind.contains(.clusterIP) {
+            guard isKnownProtocol else { return .drop(.unsupportedL4) }
+            return reject(&packet, .noService, .portUnreachable, number, &batch)
+        }
+        if kind.contains(.external) && !isNodeAddress(destination) {
+            guard isKnownProtocol else { return .drop(.unsupportedL4) }
+            return configuration.unknownPorts == .drop ? .drop(.noService) : nil
+        }
+        if let serviceCIDR = configuration.serviceCIDR, serviceCIDR.contains(destination),
+            !isNodeAddress(destination)
+        {
+            return .drop(.noService)
+        }
+        return nil
+    }
+
+    /// Leaves a packet to the node's own stack.
+    private mutating func deliverLocally(_ packet: inout Packet, _ number: Int, _ batch: inout Batch) -> Outcome? {
+        if packet.transport == .icmp && packet.icmpType == .echoRequest && !packet.fragment.isFragment {
+            return answerEcho(&packet, number, &batch)
+        }
+        guard let host = interfaces.host else {
+            return reject(&packet, .noService, .portUnreachable, number, &batch)
+        }
+        packet.egress = host
+        packet.translated = packet.tuple
+        batch.emit(packet.emission(number))
+        return .sent(.local)
+    }
+}

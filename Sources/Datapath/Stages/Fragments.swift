@@ -1,0 +1,167 @@
+internal import Tables
+internal import Wire
+
+// Stage "fragments" (hook ingress): finds the way of fragments, of which only the first one has ports.
+
+extension Pipeline {
+    /// Ends the way of a fragment that is not the first of its datagram: it follows the first one, or waits for it.
+    mutating func followFirst(_ packet: inout Packet, _ number: Int, _ batch: inout Batch) -> Outcome? {
+        guard packet.fragment.isFragment else { return nil }
+        programs.add(.fragments)
+        dropExpired(now: packet.now)
+        let identification = batch.frames.frame(number, length: IPv4Packet.minimumHeaderLength)
+            .loadBE16(IPv4Packet.Field.identification)
+        let key = FragmentTable.Key(
+            source: packet.tuple.source, destination: packet.tuple.destination, identification: identification,
+            transport: packet.transport)
+        guard let entry = fragments.entry(key, now: packet.now) else { return .drop(.fragmentTableFull) }
+        packet.datagram = entry
+        let carried = Int(packet.totalLength) - Int(packet.headerLength)
+        if fragments.datagrams[entry].fate == .refused {
+            return .drop(fragments.datagrams[entry].reason)
+        }
+        guard fragments.cover(entry, offset: packet.fragment.offset, length: carried) else {
+            refuse(entry, .fragmentOverlap)
+            return .drop(.fragmentOverlap)
+        }
+        if !packet.fragment.moreFragments {
+            fragments.datagrams[entry].unitsInAll = UInt32((packet.fragment.offset + carried + 7) / 8)
+        }
+        if packet.fragment.offset == 0 { return nil }
+        switch fragments.datagrams[entry].fate {
+        case .waiting:
+            packet.conntrack = .untracked
+            let frame = batch.frames.frame(number, length: Int(packet.length))
+            guard fragments.hold(packet, frame.bytes, in: entry) else { return .drop(.fragmentTableFull) }
+            heldPackets &+= 1
+            return .sent(.hold)
+        case .flow, .untracked, .local:
+            let outcome = continueDatagram(&packet, entry, number, &batch)
+            if fragments.isComplete(entry) { fragments.remove(entry) }
+            return outcome
+        case .refused:
+            return .drop(fragments.datagrams[entry].reason)
+        }
+    }
+
+    /// Remembers what became of a first fragment, and sends those after it that were waiting.
+    mutating func settleDatagram(_ packet: Packet, _ outcome: Outcome, _ number: Int, _ batch: inout Batch) {
+        let entry = packet.datagram
+        guard entry != 0, packet.fragment.isFragment, packet.fragment.offset == 0 else { return }
+        switch outcome.verdict {
+        case .forward, .pass:
+            let reference =
+                packet.hasPorts
+                ? flows.find(packet.tuple, packet.transport, hash: packet.hash, now: packet.now) : .none
+            fragments.datagrams[entry].fate = reference.isNone ? .untracked : .flow
+            fragments.datagrams[entry].flow = reference
+            fragments.datagrams[entry].identifier = packet.flow
+        case .local:
+            fragments.datagrams[entry].fate = .local
+        default:
+            refuse(entry, outcome.reason == .none ? .fragmentNoFirst : outcome.reason)
+            return
+        }
+        while let place = fragments.popHeld(entry) {
+            heldPackets &-= 1
+            release(place, entry, now: packet.now, number, &batch)
+        }
+        if fragments.isComplete(entry) { fragments.remove(entry) }
+    }
+
+    /// Sends a fragment after its first one, in the frame it came in.
+    private mutating func continueDatagram(
+        _ packet: inout Packet, _ entry: UInt32, _ number: Int, _ batch: inout Batch
+    ) -> Outcome {
+        if let reason = direct(&packet, entry) { return .drop(reason) }
+        if fragments.datagrams[entry].fate == .local {
+            batch.emit(packet.emission(number))
+            return .sent(.local)
+        }
+        if let outcome = checkForwarding(&packet, number, &batch) { return outcome }
+        let reference = fragments.datagrams[entry].flow
+        if reference.isNone { return sendUntracked(&packet, number, &batch) }
+        flows.flows[reference.number].count(reference.direction, length: Int(packet.totalLength))
+        return send(&packet, along: reference, number, &batch)
+    }
+
+    /// Sends a fragment that was held, from a scratch buffer, because of the first fragment `number`.
+    private mutating func release(
+        _ place: UInt32, _ entry: UInt32, now: UInt64, _ number: Int, _ batch: inout Batch
+    ) {
+        var packet = fragments.held[place].packet
+        packet.now = now
+        let length = Int(packet.length)
+        var outcome = Outcome.drop(.fragmentTableFull)
+        if let reason = direct(&packet, entry) {
+            outcome = .drop(reason)
+        } else if packet.timeToLive <= 1 && fragments.datagrams[entry].fate != .local {
+            outcome = .drop(.ttlExpired)
+        } else if let buffer = batch.takeScratch() {
+            batch.scratch.copy(from: fragments.bytes, Int(place), 0..<length, to: buffer, at: 0)
+            var target = batch.scratch.frame(buffer, length: length)
+            let reference = fragments.datagrams[entry].flow
+            if fragments.datagrams[entry].fate == .local {
+                outcome = .sent(.local)
+            } else if reference.isNone {
+                decrementTimeToLive(&target)
+                outcome = .sent(.pass)
+            } else {
+                flows.flows[reference.number].rewrite(&target, packet, reference.direction)
+                flows.flows[reference.number].count(reference.direction, length: Int(packet.totalLength))
+                outcome = .sent(flows.flows[reference.number].isTranslated ? .forward : .pass)
+            }
+            var emission = packet.generated(buffer, length: length, number)
+            emission.isGenerated = false
+            emission.isReleased = true
+            batch.emit(emission)
+        }
+        counters.count(outcome.verdict, outcome.reason, length: length)
+    }
+
+    /// Fills in where a later fragment goes; the reason when its flow is gone.
+    private func direct(_ packet: inout Packet, _ entry: UInt32) -> DropReason? {
+        let datagram = fragments.datagrams[entry]
+        switch datagram.fate {
+        case .flow:
+            let flow = flows.flows[datagram.flow.number]
+            guard flow.identifier == datagram.identifier, flow.transport == packet.transport else {
+                return .fragmentNoFirst
+            }
+            flow.describe(&packet, datagram.flow.direction)
+            packet.translated.sourcePort = 0
+            packet.translated.destinationPort = 0
+        case .local:
+            guard let host = interfaces.host else { return .noRoute }
+            packet.egress = host
+            packet.translated = packet.tuple
+        default:
+            guard let egress = interfaces.egress(to: packet.tuple.destination) else { return .noRoute }
+            packet.egress = egress
+            packet.translated = packet.tuple
+        }
+        return nil
+    }
+
+    /// Ends a datagram: what waits for it is dropped, and so is what still comes.
+    private mutating func refuse(_ entry: UInt32, _ reason: DropReason) {
+        fragments.datagrams[entry].fate = .refused
+        fragments.datagrams[entry].reason = reason
+        dropHeld(entry, reason)
+    }
+
+    private mutating func dropHeld(_ entry: UInt32, _ reason: DropReason) {
+        while let place = fragments.popHeld(entry) {
+            heldPackets &-= 1
+            counters.count(.drop, reason, length: Int(fragments.held[place].packet.length))
+        }
+    }
+
+    /// Forgets datagrams whose time is over, and drops what still waited for their first fragment.
+    mutating func dropExpired(now: UInt64) {
+        while let entry = fragments.expired(now: now) {
+            dropHeld(entry, .fragmentTimeout)
+            fragments.remove(entry)
+        }
+    }
+}

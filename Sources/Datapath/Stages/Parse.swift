@@ -1,0 +1,192 @@
+internal import Tables
+internal import Wire
+
+// Stage "parse" (hook xdp): what the headers say, checked in the order of RFC 1812 section 5.2.2.
+//
+// A defect of the IPv4 header ends here. What comes behind the addresses is only noted: "screen" looks at the addresses
+// first, so that a packet with several defects is named after the first one.
+
+extension Pipeline {
+    /// Parses all packets of a batch and computes the hashes of their tuples.
+    mutating func parse(_ batch: inout Batch) {
+        for number in 0..<batch.count {
+            if batch.keepsPreimages {
+                let kept = min(Int(batch.packets[number].length), Batch.preimageLength)
+                batch.preimages.copy(from: batch.frames, number, 0..<kept, to: number, at: 0)
+            }
+            parse(&batch.packets[number], &batch.frames, number)
+        }
+    }
+
+    @inline(__always) private mutating func parse(_ packet: inout Packet, _ frames: inout FramePool, _ number: Int) {
+        if packet.linkReason != .none {
+            packet.reason = packet.linkReason
+            return
+        }
+        let frame = frames.frame(number, length: Int(packet.length))
+        do throws(Malformed) {
+            let version = frame.byteCount > 0 ? frame.load8(0) >> 4 : 4
+            var ip: IPv4Packet
+            do throws(Malformed) {
+                ip = try IPv4Packet(validating: frame, wireLength: Int(packet.wireLength))
+            } catch {
+                packet.reason = Self.reason(of: error, version: version, marks: packet.marks)
+                return
+            }
+            guard ip.isChecksumValid else {
+                packet.reason = .checksumIP
+                return
+            }
+            let total = ip.totalLength
+            packet.totalLength = UInt16(truncatingIfNeeded: total)
+            // What stands behind the IP packet is padding of the link layer, and goes no further.
+            if packet.length > Int32(truncatingIfNeeded: total) { packet.length = Int32(truncatingIfNeeded: total) }
+            packet.headerLength = UInt8(truncatingIfNeeded: ip.headerLength)
+            packet.transport = ip.transport
+            packet.timeToLive = ip.timeToLive
+            packet.fragment = FragmentField(bits: ip.flagsAndOffset)
+            packet.tuple.source = ip.source
+            packet.tuple.destination = ip.destination
+            packet.hasAddresses = true
+            try parseBehindAddresses(&packet, &ip)
+        } catch {
+            packet.defect = Self.reason(of: error, version: 4, marks: packet.marks)
+        }
+    }
+
+    @inline(__always) private mutating func parseBehindAddresses(
+        _ packet: inout Packet, _ ip: inout IPv4Packet
+    ) throws(Malformed) {
+        let header = Int(packet.headerLength)
+        if header > IPv4Packet.minimumHeaderLength {
+            if try IPv4Options.walk(ip.bytes.bytes, headerLength: header) == .sourceRoute {
+                packet.defect = .sourceRoute
+                return
+            }
+        }
+        if packet.fragment.isFragment {
+            packet.defect = Self.fragmentDefect(packet)
+            if packet.defect != .none || packet.fragment.offset > 0 { return }
+        }
+        let carried = Int(packet.totalLength) &- header
+        switch packet.transport {
+        case .tcp: try parseTCP(&packet, &ip, carried: carried)
+        case .udp: try parseUDP(&packet, &ip, carried: carried)
+        case .icmp: try parseICMP(&packet, &ip, carried: carried)
+        default: break
+        }
+        if packet.hasPorts { packet.hash = packet.tuple.hash(packet.transport, flows.hash) }
+    }
+
+    @inline(__always) private mutating func parseTCP(
+        _ packet: inout Packet, _ ip: inout IPv4Packet, carried: Int
+    ) throws(Malformed) {
+        guard carried >= TCPSegment.minimumHeaderLength else { throw .shortTransport }
+        let segment = try TCPSegment(
+            validating: ip.payload(), wireLength: carried)
+        packet.tuple.sourcePort = segment.sourcePort
+        packet.tuple.destinationPort = segment.destinationPort
+        packet.flags = segment.flags
+        packet.hasPorts = true
+        if packet.tuple.sourcePort == 0 || packet.tuple.destinationPort == 0 {
+            packet.defect = .malformedPortZero
+        } else if !segment.flags.isLegal {
+            packet.defect = .malformedTCPFlags
+        } else if configuration.verifiesChecksums {
+            verifyTransport(&packet, segment.bytes.bytes, length: carried)
+        }
+    }
+
+    @inline(__always) private mutating func parseUDP(
+        _ packet: inout Packet, _ ip: inout IPv4Packet, carried: Int
+    ) throws(Malformed) {
+        guard carried >= UDPDatagram.headerLength else { throw .shortTransport }
+        // The length of a fragmented datagram is that of the whole, which is not here.
+        let limit = packet.fragment.isFragment ? Int(UInt16.max) : carried
+        let datagram = try UDPDatagram(
+            validating: ip.payload(), wireLength: limit)
+        packet.tuple.sourcePort = datagram.sourcePort
+        packet.tuple.destinationPort = datagram.destinationPort
+        packet.hasPorts = true
+        if packet.tuple.sourcePort == 0 || packet.tuple.destinationPort == 0 {
+            packet.defect = .malformedPortZero
+        } else if datagram.checksum != 0, configuration.verifiesChecksums {
+            verifyTransport(&packet, datagram.bytes.bytes, length: datagram.length)
+        }
+    }
+
+    private mutating func parseICMP(
+        _ packet: inout Packet, _ ip: inout IPv4Packet, carried: Int
+    ) throws(Malformed) {
+        guard carried >= ICMPv4Message.headerLength else { throw .shortTransport }
+        let message = try ICMPv4Message(validating: ip.payload())
+        packet.icmpType = message.type
+        if message.type.isQuery || message.type.isQueryReply {
+            packet.tuple.sourcePort = message.identifier
+            packet.tuple.destinationPort = message.identifier
+            packet.hasPorts = true
+        }
+        if configuration.verifiesChecksums { verifyTransport(&packet, message.bytes.bytes, length: carried) }
+    }
+
+    /// Counts a checksum that is wrong; a packet that a capture cut, or a fragment, cannot be judged.
+    @inline(__always) private mutating func verifyTransport(_ packet: inout Packet, _ bytes: RawSpan, length: Int) {
+        guard !packet.fragment.isFragment, bytes.byteCount >= length else { return }
+        var sum = Checksum.sum(bytes, 0..<length)
+        if packet.transport != .icmp {
+            let pseudo = Checksum.pseudoHeader(
+                source: packet.tuple.source, destination: packet.tuple.destination,
+                transport: packet.transport.rawValue, length: length)
+            sum = Checksum.add(sum, pseudo)
+        }
+        if sum != 0xffff {
+            packet.marks.insert(.badChecksum)
+            counters.badChecksums &+= 1
+        }
+    }
+
+    /// What is wrong with a fragment by itself (RFC 791 section 3.2, RFC 1858, RFC 3128).
+    private static func fragmentDefect(_ packet: Packet) -> DropReason {
+        let carried = Int(packet.totalLength) - Int(packet.headerLength)
+        if carried == 0 { return .fragmentEmpty }
+        if packet.fragment.moreFragments && carried % 8 != 0 { return .fragmentMisaligned }
+        if packet.fragment.offset + carried + Int(packet.headerLength) > 65535 { return .fragmentOverflow }
+        guard packet.transport == .tcp else {
+            let needed = packet.transport == .udp || packet.transport == .icmp ? 8 : 0
+            return packet.fragment.offset == 0 && carried < needed ? .fragmentTiny : .none
+        }
+        // The ports and flags must not be spread over fragments, nor be written over by the second one.
+        if packet.fragment.offset == 0 && carried < TCPSegment.minimumHeaderLength { return .fragmentTiny }
+        if packet.fragment.offset > 0 && packet.fragment.offset < TCPSegment.minimumHeaderLength {
+            return .fragmentTiny
+        }
+        return .none
+    }
+
+    private static func reason(of malformed: Malformed, version: UInt8, marks: PacketMarks) -> DropReason {
+        switch malformed {
+        case .shortIP: marks.contains(.truncated) ? .traceTruncated : .shortIP
+        case .version: version == 6 ? .unsupportedIPv6 : .malformedVersion
+        case .headerLength: .malformedIHL
+        case .totalLength: .malformedTotalLength
+        case .option: .malformedIPOption
+        case .shortTransport: marks.contains(.truncated) ? .traceTruncated : .shortL4
+        case .tcpDataOffset: .malformedTCP
+        case .udpLength: .malformedUDP
+        }
+    }
+}
+
+/// Copies all bytes of `source` to the beginning of `target`, which is at least as long.
+@inline(__always) func copyBytes(_ source: RawSpan, into target: inout MutableRawSpan, at offset: Int = 0) {
+    let count = source.byteCount
+    var at = 0
+    while count &- at >= 8 {
+        target.storeBytes(of: source.loadNative64(at), toByteOffset: offset &+ at, as: UInt64.self)
+        at &+= 8
+    }
+    while at < count {
+        target.store8(source.load8(at), at: offset &+ at)
+        at &+= 1
+    }
+}

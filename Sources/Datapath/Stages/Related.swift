@@ -1,0 +1,147 @@
+internal import Tables
+internal import Wire
+
+// Stage "related" (hook ingress): ICMP errors about a packet of a flow (RFC 5508 section 4). Such a packet is quoted as
+// the datapath had sent it; it is turned back into what its sender had sent, and the error goes to that sender. An error
+// never changes its flow: not its state, not its time.
+
+extension Pipeline {
+    /// The packet inside an error.
+    private struct Quote {
+        var tuple: FlowTuple
+        var transport: TransportProtocol
+        /// Where its IP and transport headers begin, in bytes from the beginning of the frame.
+        var header: Int
+        var segment: Int
+        /// Where what is quoted of it ends.
+        var end: Int
+    }
+
+    /// Translates an ICMP error, or drops it under the reason why it cannot be.
+    mutating func related(_ packet: inout Packet, _ number: Int, _ batch: inout Batch) -> Outcome {
+        programs.add(.related)
+        if packet.icmpType == .redirect { return .drop(.icmpRedirect) }
+        if packet.icmpType == .sourceQuench { return .drop(.icmpUnsupported) }
+        let quote: Quote
+        switch readQuote(packet, number, &batch) {
+        case .success(let found): quote = found
+        case .failure(let reason): return .drop(reason)
+        }
+        var expected = quote.tuple.reversed
+        if quote.transport == .icmp { expected.sourcePort = expected.destinationPort }
+        let reference = flows.find(
+            expected, quote.transport, hash: expected.hash(quote.transport, flows.hash), now: packet.now)
+        guard !reference.isNone else { return .drop(.icmpUnrelated) }
+        let direction = reference.direction
+        flows.flows[reference.number].describe(&packet, direction)
+        packet.conntrack = .related
+        let sent = flows.flows[reference.number].tuple(direction == .original ? .reply : .original)
+        // An error of the far end itself comes from whom the client knows; one of a router on the way stays the router's.
+        let isFromFarEnd = packet.tuple.source == quote.tuple.destination
+        packet.translated = packet.tuple
+        packet.translated.destination = sent.source
+        if isFromFarEnd { packet.translated.source = sent.destination }
+        guard let egress = interfaces.egress(to: packet.translated.destination) else { return .drop(.noRoute) }
+        packet.egress = egress
+        if let outcome = checkForwarding(&packet, number, &batch) { return outcome }
+        rewrite(packet, quote, as: sent, number, &batch)
+        emitWithinMTU(&packet, number, &batch)
+        return .sent(flows.flows[reference.number].isTranslated ? .forward : .pass)
+    }
+
+    private enum QuoteResult {
+        case success(Quote)
+        case failure(DropReason)
+    }
+
+    /// Reads the quoted headers: eight bytes of the transport header are enough (RFC 792).
+    private func readQuote(_ packet: Packet, _ number: Int, _ batch: inout Batch) -> QuoteResult {
+        let header = Int(packet.headerLength) + ICMPv4Message.headerLength
+        let end = Int(packet.length)
+        let short: DropReason = packet.marks.contains(.truncated) ? .traceTruncated : .icmpInnerShort
+        guard end - header >= IPv4Packet.minimumHeaderLength else { return .failure(short) }
+        let frame = batch.frames.frame(number, length: end)
+        let field = IPv4Packet.Field.self
+        let inner = Int(frame.load8(header) & 0xf) * 4
+        guard frame.load8(header) >> 4 == 4, inner >= IPv4Packet.minimumHeaderLength, end - header >= inner else {
+            return .failure(short)
+        }
+        guard Checksum.sum(frame.bytes, header..<header + inner) == 0xffff else { return .failure(.icmpInnerChecksum) }
+        guard FragmentField(bits: frame.loadBE16(header + field.fragment)).offset == 0 else {
+            return .failure(.icmpInnerFragment)
+        }
+        let segment = header + inner
+        guard end - segment >= 8 else { return .failure(short) }
+        let transport = TransportProtocol(rawValue: frame.load8(header + field.transport))
+        var tuple = FlowTuple(
+            source: IPv4Address(bits: frame.loadBE32(header + field.source)), sourcePort: frame.loadBE16(segment),
+            destination: IPv4Address(bits: frame.loadBE32(header + field.destination)),
+            destinationPort: frame.loadBE16(segment + 2))
+        switch transport {
+        case .tcp, .udp: break
+        case .icmp:
+            let type = ICMPv4Type(rawValue: frame.load8(segment))
+            if type.isError { return .failure(.icmpErrorAboutError) }
+            guard type.isQuery || type.isQueryReply else { return .failure(.icmpUnrelated) }
+            tuple.sourcePort = frame.loadBE16(segment + ICMPv4Message.Field.identifier)
+            tuple.destinationPort = tuple.sourcePort
+        default:
+            return .failure(.icmpUnrelated)
+        }
+        return .success(Quote(tuple: tuple, transport: transport, header: header, segment: segment, end: end))
+    }
+
+    /// Turns the quoted packet into `sent`, and the error around it; all checksums follow.
+    private func rewrite(_ packet: Packet, _ quote: Quote, as sent: FlowTuple, _ number: Int, _ batch: inout Batch) {
+        var frame = batch.frames.frame(number, length: Int(packet.length))
+        let field = IPv4Packet.Field.self
+        let old = quote.tuple
+        let addresses = Checksum.add(
+            Checksum.delta(from: old.source.bits, to: sent.source.bits),
+            Checksum.delta(from: old.destination.bits, to: sent.destination.bits))
+        let ports: UInt16
+        let checkPlace: Int
+        if quote.transport == .icmp {
+            ports = Checksum.delta(from: old.sourcePort, to: sent.sourcePort)
+            frame.storeBE(sent.sourcePort, at: quote.segment + ICMPv4Message.Field.identifier)
+            checkPlace = quote.segment + ICMPv4Message.checksumOffset
+        } else {
+            ports = Checksum.add(
+                Checksum.delta(from: old.sourcePort, to: sent.sourcePort),
+                Checksum.delta(from: old.destinationPort, to: sent.destinationPort))
+            frame.storeBE(sent.sourcePort, at: quote.segment)
+            frame.storeBE(sent.destinationPort, at: quote.segment + 2)
+            let offset = quote.transport == .tcp ? TCPSegment.checksumOffset : UDPDatagram.checksumOffset
+            checkPlace = quote.segment + offset
+        }
+        // The quoted IP header keeps its sum: its checksum takes up what the addresses add.
+        frame.storeBE(sent.source.bits, at: quote.header + field.source)
+        frame.storeBE(sent.destination.bits, at: quote.header + field.destination)
+        let headerCheck = frame.loadBE16(quote.header + field.checksum)
+        let newHeaderCheck = Checksum.update(headerCheck, by: addresses)
+        frame.storeBE(newHeaderCheck, at: quote.header + field.checksum)
+        var changed = Checksum.add(
+            Checksum.add(addresses, ports), Checksum.delta(from: headerCheck, to: newHeaderCheck))
+        if quote.end - checkPlace >= 2 {
+            let check = frame.loadBE16(checkPlace)
+            let delta = quote.transport == .icmp ? ports : Checksum.add(addresses, ports)
+            let updated =
+                quote.transport == .udp
+                ? UDPDatagram.update(check, by: delta) : Checksum.update(check, by: delta)
+            frame.storeBE(updated, at: checkPlace)
+            changed = Checksum.add(changed, Checksum.delta(from: check, to: updated))
+        }
+        let outerCheckPlace = Int(packet.headerLength) + ICMPv4Message.checksumOffset
+        frame.storeBE(Checksum.update(frame.loadBE16(outerCheckPlace), by: changed), at: outerCheckPlace)
+
+        let outer = Checksum.add(
+            Checksum.delta(from: packet.tuple.source.bits, to: packet.translated.source.bits),
+            Checksum.delta(from: packet.tuple.destination.bits, to: packet.translated.destination.bits))
+        let timeToLive = Checksum.delta(from: UInt16(0x0100), to: UInt16(0))
+        frame.storeBE(packet.translated.source.bits, at: field.source)
+        frame.storeBE(packet.translated.destination.bits, at: field.destination)
+        frame.store8(frame.load8(field.timeToLive) &- 1, at: field.timeToLive)
+        let outerCheck = frame.loadBE16(field.checksum)
+        frame.storeBE(Checksum.update(outerCheck, by: Checksum.add(outer, timeToLive)), at: field.checksum)
+    }
+}

@@ -1,0 +1,50 @@
+internal import Tables
+internal import Wire
+
+// Stage "screen" (hook ingress): addresses that no packet may have (RFC 1812 section 5.3.7, RFC 1122 section 3.2.1.3),
+// and sources that cannot have come from where the packet came from. An address goes before what "parse" noted.
+
+extension Pipeline {
+    /// Drops what must not be looked at any further.
+    mutating func screen(_ packet: inout Packet) -> Outcome? {
+        programs.add(.screen)
+        let source = packet.tuple.source
+        let destination = packet.tuple.destination
+        if isMartianSource(source) { return .drop(.martianSource) }
+        if destination.isThisNetwork || destination.isLoopback || destination.isReserved {
+            return .drop(.martianDestination)
+        }
+        if destination.isMulticast { return .drop(.multicastDestination) }
+        if source == destination { return .drop(.land) }
+        if let reason = spoofedSource(source, ingress: packet.ingress) { return .drop(reason) }
+        if packet.defect != .none { return .drop(packet.defect) }
+        return nil
+    }
+
+    func isMartianSource(_ source: IPv4Address) -> Bool {
+        source.isThisNetwork || source.isLoopback || source.isLinkLocal || source.isMulticast || source.isReserved
+    }
+
+    /// The reason why a source cannot be right on an interface.
+    private func spoofedSource(_ source: IPv4Address, ingress: UInt16) -> DropReason? {
+        let isNode = isNodeAddress(source)
+        if !isNode {
+            if let serviceCIDR = configuration.serviceCIDR, serviceCIDR.contains(source) { return .spoofVIP }
+            if !services.kind(of: source).isEmpty { return .spoofVIP }
+        } else if !interfaces.isNotional && interfaces.host != ingress {
+            return .spoofNode
+        }
+        if isOffInterface(source, ingress: ingress) { return .martianSource }
+        return nil
+    }
+
+    /// Whether a source does not belong to what its interface leads to, where that is checked.
+    @inline(__always) func isOffInterface(_ source: IPv4Address, ingress: UInt16) -> Bool {
+        interfaces.facts[Int(ingress)].antiSpoof && interfaces.egress(to: source) != ingress
+    }
+
+    /// Whether an address is one of the node's own.
+    @inline(__always) func isNodeAddress(_ address: IPv4Address) -> Bool {
+        nodeAddresses.lookup(UInt64(address.bits)) != nil
+    }
+}
