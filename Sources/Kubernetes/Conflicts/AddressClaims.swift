@@ -1,0 +1,124 @@
+import Wire
+
+/// Addresses of Services: no ClusterIP twice, no (address, port, protocol) twice, nothing external in the ClusterIPs' block.
+enum AddressClaims {
+    /// An address that a Service answers at, and the field that says so.
+    struct Front {
+        enum Kind { case clusterIP, externalIP, loadBalancer }
+
+        var kind: Kind
+        var address: IPv4Address
+        /// The place in its list.
+        var index: Int
+
+        var field: String {
+            switch kind {
+            case .clusterIP: "spec.clusterIP"
+            case .externalIP: "spec.externalIPs[\(index)]"
+            case .loadBalancer: "status.loadBalancer.ingress[\(index)].ip"
+            }
+        }
+    }
+
+    private struct Socket: Hashable {
+        var address: IPv4Address
+        var port: UInt16
+        var transport: TransportProtocol
+    }
+
+    private struct Owner {
+        var service: Service
+        var front: Front
+    }
+
+    /// The addresses of a Service; headless ones and external names have none.
+    static func fronts(of service: Service) -> [Front] {
+        guard service.type != .externalName, let clusterIP = service.clusterIP.address else { return [] }
+        var result = [Front(kind: .clusterIP, address: clusterIP, index: 0)]
+        for (index, address) in service.externalIPs.enumerated() {
+            result.append(Front(kind: .externalIP, address: address, index: index))
+        }
+        for (index, ingress) in service.loadBalancerIngress.enumerated() {
+            guard let address = ingress.address, ingress.mode == .vip else { continue }
+            result.append(Front(kind: .loadBalancer, address: address, index: index))
+        }
+        return result
+    }
+
+    static func find(in set: ManifestSet, rules: ClusterRules) -> [ManifestFault] {
+        var clusterIPs = Claims<IPv4Address, Service>()
+        var sockets = Claims<Socket, Owner>()
+        for service in set.services {
+            for front in fronts(of: service) {
+                if front.kind == .clusterIP { clusterIPs.add(service, to: front.address) }
+                for port in service.ports {
+                    let socket = Socket(address: front.address, port: port.port, transport: port.transport)
+                    // A Service may have one address in several ways.
+                    if sockets.owners[socket]?.last?.service.reference == service.reference { continue }
+                    sockets.add(Owner(service: service, front: front), to: socket)
+                }
+            }
+        }
+        return clusterIPFaults(clusterIPs) + socketFaults(sockets) + externalFaults(set, clusterIPs, rules)
+    }
+
+    private static func clusterIPFaults(_ claims: Claims<IPv4Address, Service>) -> [ManifestFault] {
+        claims.disputed.compactMap { address, owners in
+            guard let last = owners.last, Set(owners.map(\.reference)).count > 1 else { return nil }
+            return ManifestFault(
+                .error,
+                of: last,
+                field: "spec.clusterIP",
+                value: "\(address)",
+                expectation: "is also the ClusterIP of \(Conflicts.names(owners.dropLast()))"
+            )
+        }
+    }
+
+    private static func socketFaults(_ claims: Claims<Socket, Owner>) -> [ManifestFault] {
+        claims.disputed.compactMap { socket, owners in
+            // Two ClusterIPs were reported as such, and need not be once more for each port.
+            guard let last = owners.last, owners.contains(where: { $0.front.kind != .clusterIP }),
+                Set(owners.map(\.service.reference)).count > 1
+            else { return nil }
+            return ManifestFault(
+                .error,
+                of: last.service,
+                field: last.front.field,
+                value: "\(socket.address):\(socket.port)/\(socket.transport.rawValue)",
+                expectation: "is also an address of \(Conflicts.names(owners.dropLast().map(\.service)))"
+            )
+        }
+    }
+
+    /// External addresses among the ClusterIPs would catch the traffic of others (CVE-2020-8554).
+    private static func externalFaults(
+        _ set: ManifestSet,
+        _ clusterIPs: Claims<IPv4Address, Service>,
+        _ rules: ClusterRules
+    ) -> [ManifestFault] {
+        set.services.flatMap { service in
+            fronts(of: service).compactMap { front -> ManifestFault? in
+                guard front.kind != .clusterIP else { return nil }
+                let others = clusterIPs.owners[front.address]?.filter { $0.reference != service.reference } ?? []
+                if !others.isEmpty {
+                    return ManifestFault(
+                        .error,
+                        of: service,
+                        field: front.field,
+                        value: "\(front.address)",
+                        expectation: "is the ClusterIP of \(Conflicts.names(others))"
+                    )
+                }
+                guard let block = rules.serviceCIDR, block.contains(front.address) else { return nil }
+                return ManifestFault(
+                    .error,
+                    of: service,
+                    field: front.field,
+                    value: "\(front.address)",
+                    expectation: "lies among the ClusterIPs (\(block))"
+                )
+            }
+        }
+    }
+}

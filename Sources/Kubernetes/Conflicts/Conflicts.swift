@@ -1,0 +1,63 @@
+/// What single objects cannot show: claims of several objects to one thing, and references to nothing.
+///
+/// Each check walks the sorted set, so that findings do not depend on the order of files. A thing that several claim is
+/// reported at the last of its owners, and the message names the others.
+enum Conflicts {
+    /// All findings; what an object misses is looked for only if the set is complete, none having been thrown away.
+    static func find(in set: ManifestSet, rules: ClusterRules, isComplete: Bool) -> [ManifestFault] {
+        var result = duplicateObjects(set)
+        result += AddressClaims.find(in: set, rules: rules)
+        result += PortClaims.find(in: set, rules: rules)
+        result += EndpointChecks.addresses(in: set, rules: rules)
+        result += PrefixOverlaps.find(in: set, rules: rules)
+        result += ExternalNameLoops.find(in: set, rules: rules)
+        if isComplete { result += EndpointChecks.orphans(in: set) }
+        return result
+    }
+
+    private static func duplicateObjects(_ set: ManifestSet) -> [ManifestFault] {
+        func duplicates<Object: ClusterObject>(_ objects: [Object]) -> [ManifestFault] {
+            zip(objects, objects.dropFirst()).compactMap { first, second in
+                guard first.reference == second.reference else { return nil }
+                return ManifestFault(
+                    .error,
+                    of: second,
+                    field: nil,
+                    expectation: "\(second.reference) is already in \(place(first))"
+                )
+            }
+        }
+        return duplicates(set.services) + duplicates(set.endpointSlices) + duplicates(set.endpoints)
+            + duplicates(set.nodes) + duplicates(set.pods)
+    }
+
+    private static func place(_ object: some ClusterObject) -> String { object.origin?.description ?? "the set" }
+
+    /// An owner as messages name it: `Service default/a (a.yaml: document 1)`.
+    static func name(_ object: some ClusterObject) -> String { "\(object.reference) (\(place(object)))" }
+
+    /// Some owners in one sentence, the first few by name.
+    static func names(_ owners: some Collection<some ClusterObject>) -> String {
+        let shown = owners.prefix(5).map(name).joined(separator: ", ")
+        return owners.count > 5 ? "\(shown) and \(owners.count - 5) more" : shown
+    }
+}
+
+/// Who claims what, in the order of the claims.
+struct Claims<Key: Hashable, Owner> {
+    private(set) var owners: [Key: [Owner]] = [:]
+    private var order: [Key] = []
+
+    mutating func add(_ owner: Owner, to key: Key) {
+        if owners[key, default: []].isEmpty { order.append(key) }
+        owners[key, default: []].append(owner)
+    }
+
+    /// What more than one claims.
+    var disputed: [(key: Key, owners: [Owner])] {
+        order.compactMap { key in
+            guard let owners = owners[key], owners.count > 1 else { return nil }
+            return (key, owners)
+        }
+    }
+}

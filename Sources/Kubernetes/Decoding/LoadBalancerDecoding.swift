@@ -1,0 +1,67 @@
+import Wire
+
+// The load-balancer half of a Service.
+extension ServiceDecoding {
+    static func loadBalancer(_ spec: Fields, _ service: inout Service) {
+        let decoder = spec.decoder
+        if let text = spec.text(.loadBalancerIP) {
+            decoder.at(.loadBalancerIP) {
+                switch AddressForm(text) {
+                case .ipv4(let address): service.loadBalancerIP = address
+                case .ipv6: service.ignoredIPv6.append(decoder.ignoredIPv6(text))
+                // The API server takes any text here, and leaves it to the cloud provider.
+                case .invalid(let reason): decoder.warn(Quoting.quoted(text), "\(reason), and is ignored")
+                }
+            }
+        }
+        service.loadBalancerSourceRanges = spec.strings(.loadBalancerSourceRanges) { _, text in decoder.block(text) }
+        if spec.has(.loadBalancerSourceRanges), service.type != .loadBalancer {
+            decoder.at(.loadBalancerSourceRanges) { decoder.fault("is only possible for type LoadBalancer") }
+        }
+        service.loadBalancerClass = spec.text(.loadBalancerClass, .qualified)
+        if service.loadBalancerClass != nil, service.type != .loadBalancer {
+            decoder.at(.loadBalancerClass) { decoder.fault("is only possible for type LoadBalancer") }
+        }
+        service.allocateLoadBalancerNodePorts = spec.bool(.allocateLoadBalancerNodePorts) ?? true
+    }
+
+    static func status(_ status: Fields, _ service: inout Service) {
+        let decoder = status.decoder
+        status.mapping(.loadBalancer, known: [.ingress]) { balancer in
+            service.loadBalancerIngress = balancer.mappings(
+                .ingress,
+                known: [.ip, .hostname, .ipMode, .ports]
+            ) { _, entry in
+                let mode: LoadBalancerIngress.Mode? = entry.word(.ipMode)
+                let hostname = entry.text(.hostname)
+                guard let text = entry.text(.ip) else {
+                    return hostname.map { LoadBalancerIngress(address: nil, hostname: $0, mode: mode ?? .vip) }
+                }
+                if mode == .proxy {
+                    decoder.at(.ipMode) { decoder.warn("\"Proxy\"", "means that \(text) is not served here") }
+                }
+                return decoder.at(.ip) { ingress(text, hostname, mode ?? .vip, decoder, &service) }
+            }
+        }
+    }
+
+    private static func ingress(
+        _ text: String,
+        _ hostname: String?,
+        _ mode: LoadBalancerIngress.Mode,
+        _ decoder: ObjectDecoder,
+        _ service: inout Service
+    ) -> LoadBalancerIngress? {
+        switch decoder.destination(text) {
+        case .ipv4(let address):
+            if mode == .vip, decoder.rules.nodeAddresses.contains(address) {
+                decoder.warn(text, "is an address of the node: the Service takes over its ports there")
+            }
+            return LoadBalancerIngress(address: address, hostname: hostname, mode: mode)
+        case .ipv6(let text):
+            service.ignoredIPv6.append(decoder.ignoredIPv6(text))
+            return nil
+        case nil: return nil
+        }
+    }
+}

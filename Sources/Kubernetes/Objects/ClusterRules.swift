@@ -1,0 +1,31 @@
+package import Wire
+
+/// What a cluster's configuration says about addresses and ports, as far as manifests are held against it.
+package struct ClusterRules: Hashable, Sendable {
+    /// ClusterIPs lie here; nil switches the checks off.
+    package var serviceCIDR: IPv4Prefix?
+    package var podCIDR: IPv4Prefix?
+    package var nodePortRange: ClosedRange<UInt16>
+    /// The node's own addresses.
+    package var nodeAddresses: [IPv4Address]
+    /// The only blocks in which `externalIPs` may lie; nil allows all.
+    package var externalCIDRs: [IPv4Prefix]?
+    /// The domain of Service names, without dots at its ends.
+    package var domain: String
+
+    package init(
+        serviceCIDR: IPv4Prefix? = nil,
+        podCIDR: IPv4Prefix? = nil,
+        nodePortRange: ClosedRange<UInt16> = 30000...32767,
+        nodeAddresses: [IPv4Address] = [],
+        externalCIDRs: [IPv4Prefix]? = nil,
+        domain: String = "cluster.local"
+    ) {
+        self.serviceCIDR = serviceCIDR
+        self.podCIDR = podCIDR
+        self.nodePortRange = nodePortRange
+        self.nodeAddresses = nodeAddresses
+        self.externalCIDRs = externalCIDRs
+        self.domain = domain
+    }
+}
