@@ -27,9 +27,13 @@ enum AddressClaims {
     }
 
     private struct Owner {
-        var service: Service
+        /// The place of the Service in the set.
+        var service: Int
         var front: Front
     }
+
+    /// How many (address, port, protocol) all Services together may have.
+    private static let maximumSockets = 500_000
 
     /// The addresses of a Service; headless ones and external names have none.
     static func fronts(of service: Service) -> [Front] {
@@ -48,18 +52,25 @@ enum AddressClaims {
     static func find(in set: ManifestSet, rules: ClusterRules) -> [ManifestFault] {
         var clusterIPs = Claims<IPv4Address, Service>()
         var sockets = Claims<Socket, Owner>()
-        for service in set.services {
+        var count = 0
+        for (place, service) in set.services.enumerated() {
             for front in fronts(of: service) {
                 if front.kind == .clusterIP { clusterIPs.add(service, to: front.address) }
+                count += service.ports.count
+                if count > maximumSockets {
+                    let text = "the Services up to this one have more than \(maximumSockets) addresses and ports"
+                    return [ManifestFault(.error, of: service, field: "spec.ports", expectation: text)]
+                }
                 for port in service.ports {
                     let socket = Socket(address: front.address, port: port.port, transport: port.transport)
                     // A Service may have one address in several ways.
-                    if sockets.owners[socket]?.last?.service.reference == service.reference { continue }
-                    sockets.add(Owner(service: service, front: front), to: socket)
+                    if sockets.owners[socket]?.last?.service == place { continue }
+                    sockets.add(Owner(service: place, front: front), to: socket)
                 }
             }
         }
-        return clusterIPFaults(clusterIPs) + socketFaults(sockets) + externalFaults(set, clusterIPs, rules)
+        return clusterIPFaults(clusterIPs) + socketFaults(sockets, set.services)
+            + externalFaults(set, clusterIPs, rules)
     }
 
     private static func clusterIPFaults(_ claims: Claims<IPv4Address, Service>) -> [ManifestFault] {
@@ -75,18 +86,18 @@ enum AddressClaims {
         }
     }
 
-    private static func socketFaults(_ claims: Claims<Socket, Owner>) -> [ManifestFault] {
+    private static func socketFaults(_ claims: Claims<Socket, Owner>, _ services: [Service]) -> [ManifestFault] {
         claims.disputed.compactMap { socket, owners in
             // Two ClusterIPs were reported as such, and need not be once more for each port.
             guard let last = owners.last, owners.contains(where: { $0.front.kind != .clusterIP }),
-                Set(owners.map(\.service.reference)).count > 1
+                Set(owners.map { services[$0.service].reference }).count > 1
             else { return nil }
             return ManifestFault(
                 .error,
-                of: last.service,
+                of: services[last.service],
                 field: last.front.field,
                 value: "\(socket.address):\(socket.port)/\(socket.transport.rawValue)",
-                expectation: "is also an address of \(Conflicts.names(owners.dropLast().map(\.service)))"
+                expectation: "is also an address of \(Conflicts.names(owners.dropLast().map { services[$0.service] }))"
             )
         }
     }
@@ -100,7 +111,7 @@ enum AddressClaims {
         set.services.flatMap { service in
             fronts(of: service).compactMap { front -> ManifestFault? in
                 guard front.kind != .clusterIP else { return nil }
-                let others = clusterIPs.owners[front.address]?.filter { $0.reference != service.reference } ?? []
+                let others = Conflicts.others(than: service, among: clusterIPs.owners[front.address] ?? [])
                 if !others.isEmpty {
                     return ManifestFault(
                         .error,

@@ -36,10 +36,18 @@ enum Conflicts {
     /// An owner as messages name it: `Service default/a (a.yaml: document 1)`.
     static func name(_ object: some ClusterObject) -> String { "\(object.reference) (\(place(object)))" }
 
+    /// How many owners a message names.
+    static let maximumNames = 5
+
+    /// The first few of some owners that are not `object`.
+    static func others<Object: ClusterObject>(than object: Object, among owners: [Object]) -> [Object] {
+        Array(owners.lazy.filter { $0.reference != object.reference }.prefix(maximumNames))
+    }
+
     /// Some owners in one sentence, the first few by name.
     static func names(_ owners: some Collection<some ClusterObject>) -> String {
-        let shown = owners.prefix(5).map(name).joined(separator: ", ")
-        return owners.count > 5 ? "\(shown) and \(owners.count - 5) more" : shown
+        let shown = owners.prefix(maximumNames).map(name).joined(separator: ", ")
+        return owners.count > maximumNames ? "\(shown) and \(owners.count - maximumNames) more" : shown
     }
 }
 

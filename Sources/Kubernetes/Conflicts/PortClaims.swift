@@ -62,8 +62,8 @@ enum PortClaims {
             AddressClaims.fronts(of: service).filter { rules.nodeAddresses.contains($0.address) }.flatMap { front in
                 service.ports.compactMap { port -> ManifestFault? in
                     let key = NodePort(port: port.port, transport: port.transport)
-                    let owners =
-                        nodePorts.owners[key]?.map(\.service).filter { $0.reference != service.reference } ?? []
+                    let claimants = (nodePorts.owners[key] ?? []).prefix(Conflicts.maximumNames + 1).map(\.service)
+                    let owners = Conflicts.others(than: service, among: claimants)
                     if owners.isEmpty { return nil }
                     return ManifestFault(
                         .warning,
@@ -77,7 +77,9 @@ enum PortClaims {
         }
     }
 
-    /// Two pods of one node with one host port. Pods that have ended hold none; those in the node's own network
+    /// Two pods of one node with one host port.
+    ///
+    /// Pods that have ended hold none; those in the node's own network
     /// were sorted out by the scheduler, and no packet to them is translated.
     private static func hostPorts(_ set: ManifestSet) -> [ManifestFault] {
         var claims = Claims<HostPort, Holder>()
@@ -89,24 +91,24 @@ enum PortClaims {
                 claims.add(Holder(pod: pod, address: port.hostIP), to: key)
             }
         }
-        return claims.disputed.compactMap { key, holders in
-            // Ports on different addresses of the node do not meet.
-            guard let last = holders.last(where: { holder in holders.count { meets($0, holder) } > 1 }) else {
-                return nil
+        return claims.disputed.flatMap { key, holders -> [ManifestFault] in
+            // Ports on different addresses of the node do not meet; one without an address meets all.
+            let groups = Dictionary(grouping: holders, by: \.address)
+            let meeting = groups[nil] != nil ? [holders] : groups.values.filter { $0.count > 1 }
+            let faults = meeting.compactMap { holders in
+                holders.last.map { hostPortFault(key, last: $0.pod, others: holders.dropLast().map(\.pod)) }
             }
-            let others = holders.filter { meets($0, last) && $0.pod.reference != last.pod.reference }.map(\.pod)
-            let sharers = others.isEmpty ? "the same pod" : Conflicts.names(others)
-            return ManifestFault(
-                .error,
-                of: last.pod,
-                field: "spec.containers",
-                value: "\(key.port)/\(key.transport.rawValue)",
-                expectation: "on node \(Quoting.bare(key.node)) is also a host port of \(sharers)"
-            )
+            return faults.sorted { $0.description < $1.description }
         }
     }
 
-    private static func meets(_ left: Holder, _ right: Holder) -> Bool {
-        left.address == nil || right.address == nil || left.address == right.address
+    private static func hostPortFault(_ key: HostPort, last: Pod, others: [Pod]) -> ManifestFault {
+        ManifestFault(
+            .error,
+            of: last,
+            field: "spec.containers",
+            value: "\(key.port)/\(key.transport.rawValue)",
+            expectation: "on node \(Quoting.bare(key.node)) is also a host port of \(Conflicts.names(others))"
+        )
     }
 }

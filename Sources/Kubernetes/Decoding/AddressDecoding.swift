@@ -29,7 +29,9 @@ extension ObjectDecoder {
         return address
     }
 
-    /// Reads the IPv4 block at hand; nil for IPv6 ones. Host bits are warned of and cleared, as the API server does.
+    /// Reads the IPv4 block at hand; nil for IPv6 ones.
+    ///
+    /// Host bits are warned of and cleared, as the API server does.
     func block(_ text: String) -> IPv4Prefix? {
         let trimmed = text.filter { $0 != " " }
         if let block = IPv4Prefix(trimmed, allowingHostBits: true) {

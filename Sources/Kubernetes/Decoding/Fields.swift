@@ -1,4 +1,6 @@
-/// The fields of a mapping. A field that is missing, or null, reads as nil; one of a wrong type is reported, and reads as nil.
+/// The fields of a mapping.
+///
+/// A field that is missing, or null, reads as nil; one of a wrong type is reported, and reads as nil.
 struct Fields {
     let decoder: ObjectDecoder
     let node: NodeID
@@ -11,6 +13,9 @@ struct Fields {
 
     /// Whether a field is written, and not null.
     func has(_ name: FieldName) -> Bool { value(name) != nil }
+
+    /// Whether a list is missing, or has no entries.
+    func isEmpty(_ name: FieldName) -> Bool { value(name).map { decoder.tree.count($0) == 0 } ?? true }
 
     func string(_ name: FieldName) -> String? {
         value(name).flatMap { node in decoder.at(name) { Self.string(node, decoder) } }
@@ -84,6 +89,7 @@ struct Fields {
             var result: [T] = []
             result.reserveCapacity(decoder.tree.count(node))
             for (index, element) in decoder.tree.elements(node).enumerated() {
+                if decoder.isFull { break }
                 if let value = decoder.at(index: index, { body(index, element) }) { result.append(value) }
             }
             return result

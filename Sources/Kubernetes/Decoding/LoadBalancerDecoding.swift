@@ -15,12 +15,15 @@ extension ServiceDecoding {
             }
         }
         service.loadBalancerSourceRanges = spec.strings(.loadBalancerSourceRanges) { _, text in decoder.block(text) }
-        if spec.has(.loadBalancerSourceRanges), service.type != .loadBalancer {
+        if !spec.isEmpty(.loadBalancerSourceRanges), service.type != .loadBalancer {
             decoder.at(.loadBalancerSourceRanges) { decoder.fault("is only possible for type LoadBalancer") }
         }
         service.loadBalancerClass = spec.text(.loadBalancerClass, .qualified)
         if service.loadBalancerClass != nil, service.type != .loadBalancer {
             decoder.at(.loadBalancerClass) { decoder.fault("is only possible for type LoadBalancer") }
+        }
+        if spec.has(.allocateLoadBalancerNodePorts), service.type != .loadBalancer {
+            decoder.at(.allocateLoadBalancerNodePorts) { decoder.fault("is only possible for type LoadBalancer") }
         }
         service.allocateLoadBalancerNodePorts = spec.bool(.allocateLoadBalancerNodePorts) ?? true
     }

@@ -1,6 +1,8 @@
 import Wire
 
-/// Decodes Nodes. Their unknown fields are not warned of: Nodes hold much that Culvert has no use for.
+/// Decodes Nodes.
+///
+/// Their unknown fields are not warned of: Nodes hold much that Culvert has no use for.
 enum NodeDecoding {
     static func node(_ fields: Fields) -> Node? {
         guard let metadata = fields.metadata(kind: Node.kind, name: .subdomain, isNamespaced: false) else { return nil }

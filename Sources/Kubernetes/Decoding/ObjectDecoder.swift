@@ -15,6 +15,8 @@ final class ObjectDecoder {
     let checksFields: Bool
     /// The object, as soon as its name was read.
     var object: ObjectReference?
+    /// How many faults, and how many warnings, of one object are kept.
+    private static let maximumReports = 100
     private(set) var faults: [ManifestFault] = []
     private(set) var warnings: [ManifestFault] = []
     private var path: [Step] = []
@@ -43,16 +45,20 @@ final class ObjectDecoder {
         key.utf8.count < 64 && key.utf8.allSatisfy { (0x61...0x7a).contains($0 | 0x20) || (0x30...0x39).contains($0) }
     }
 
+    /// Whether so many faults were found that looking for more is of no use.
+    var isFull: Bool { faults.count >= Self.maximumReports }
+
     /// Reports a fault of the value at hand.
-    func fault(_ value: String, _ expectation: String) { faults.append(finding(.error, value, expectation)) }
-    func fault(_ problem: String) { faults.append(finding(.error, nil, problem)) }
+    func fault(_ value: String, _ expectation: String) { add(value, expectation, .error) }
+    func fault(_ problem: String) { add(nil, problem, .error) }
 
     /// Reports something odd about the value at hand.
-    func warn(_ value: String, _ expectation: String) { warnings.append(finding(.warning, value, expectation)) }
-    func warn(_ problem: String) { warnings.append(finding(.warning, nil, problem)) }
+    func warn(_ value: String, _ expectation: String) { add(value, expectation, .warning) }
+    func warn(_ problem: String) { add(nil, problem, .warning) }
 
-    private func finding(_ severity: ManifestFault.Severity, _ value: String?, _ expectation: String) -> ManifestFault {
-        ManifestFault(
+    private func add(_ value: String?, _ expectation: String, _ severity: ManifestFault.Severity) {
+        guard (severity == .error ? faults : warnings).count < Self.maximumReports else { return }
+        let finding = ManifestFault(
             severity: severity,
             file: origin.file,
             document: origin.document,
@@ -62,6 +68,7 @@ final class ObjectDecoder {
             value: value,
             expectation: expectation
         )
+        if severity == .error { faults.append(finding) } else { warnings.append(finding) }
     }
 
     func at<T>(_ name: FieldName, _ body: () -> T) -> T { at(.field(name), body) }
@@ -97,10 +104,11 @@ final class ObjectDecoder {
 
     /// Warns of the fields of a mapping that are not among `known`.
     func checkFields(of mapping: NodeID, known: [FieldName]) {
-        guard checksFields else { return }
+        guard checksFields, warnings.count < Self.maximumReports else { return }
         for key in tree.keys(mapping) {
             let symbol = tree.symbol(key)
             if symbol == FieldName.mergeKey.rawValue || known.contains(where: { $0.rawValue == symbol }) { continue }
+            if warnings.count == Self.maximumReports { return }
             let name = tree.keyText(key)
             at(key: name) { warn("unknown field\(Suggestion.hint(for: name, in: known.map(\.text)))") }
         }

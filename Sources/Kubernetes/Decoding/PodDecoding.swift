@@ -1,6 +1,8 @@
 import Wire
 
-/// Decodes Pods. Their unknown fields are not warned of: Pods hold much that Culvert has no use for.
+/// Decodes Pods.
+///
+/// Their unknown fields are not warned of: Pods hold much that Culvert has no use for.
 enum PodDecoding {
     static func pod(_ fields: Fields) -> Pod? {
         guard let metadata = fields.metadata(kind: Pod.kind, name: .subdomain) else { return nil }

@@ -35,7 +35,7 @@ enum ServiceDecoding {
         policies(spec, &service)
         loadBalancer(spec, &service)
         service.publishNotReadyAddresses = spec.bool(.publishNotReadyAddresses) ?? false
-        service.trafficDistribution = spec.text(.trafficDistribution)
+        service.trafficDistribution = spec.word(.trafficDistribution)
     }
 
     private static func clusterIPs(_ spec: Fields, _ service: inout Service) {
@@ -147,16 +147,14 @@ enum ServiceDecoding {
         let decoder = spec.decoder
         let affinity: Affinity? = spec.word(.sessionAffinity)
         var seconds: Int?
-        let hasTimeout =
-            spec.mapping(.sessionAffinityConfig, known: [.clientIP]) { config in
-                config.mapping(.clientIP, known: [.timeoutSeconds]) { client in
-                    seconds = client.integer(.timeoutSeconds, in: 1...86400)
-                    return client.has(.timeoutSeconds)
-                } ?? false
-            } ?? false
+        spec.mapping(.sessionAffinityConfig, known: [.clientIP]) { config in
+            config.mapping(.clientIP, known: [.timeoutSeconds]) { client in
+                seconds = client.integer(.timeoutSeconds, in: 1...86400)
+            }
+        }
         // 10800 is the default of the API (core/v1 DefaultClientIPServiceAffinitySeconds).
         if affinity == .clientIP { service.clientIPAffinity = seconds ?? 10800 }
-        if hasTimeout, affinity != .clientIP {
+        if spec.has(.sessionAffinityConfig), affinity != .clientIP {
             decoder.at(.sessionAffinityConfig) { decoder.fault("is only possible with sessionAffinity: ClientIP") }
         }
     }
@@ -167,7 +165,7 @@ enum ServiceDecoding {
         service.internalTrafficPolicy = spec.word(.internalTrafficPolicy) ?? .cluster
         let isExternal =
             service.type == .nodePort || service.type == .loadBalancer
-            || service.type == .clusterIP && spec.has(.externalIPs)
+            || service.type == .clusterIP && !spec.isEmpty(.externalIPs)
         if external != nil, !isExternal {
             spec.decoder.at(.externalTrafficPolicy) {
                 spec.decoder.fault("is only possible for types NodePort and LoadBalancer, and with externalIPs")

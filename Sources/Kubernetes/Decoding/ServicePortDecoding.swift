@@ -8,7 +8,7 @@ enum ServicePortDecoding {
             ServicePortDecoding.port(port, of: service).map { (index: index, port: $0) }
         }
         let isOptional = service.clusterIP == .headless || service.type == .externalName
-        if !isOptional, !spec.has(.ports) || spec.value(.ports).map({ decoder.tree.count($0) == 0 }) == true {
+        if !isOptional, spec.isEmpty(.ports) {
             decoder.at(.ports) { decoder.fault("is missing: a Service that is not headless needs a port") }
         }
         decoder.at(.ports) { duplicates(ports, decoder) }

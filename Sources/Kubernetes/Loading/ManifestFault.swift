@@ -69,7 +69,7 @@ extension ManifestFault: CustomStringConvertible {
     ///
     /// Inside a List the path begins with `items[3]`, and the object stands at the end in parentheses.
     package var description: String {
-        var parts = [Quoting.bare(file)]
+        var parts = [Quoting.file(file)]
         if let document { parts.append("document \(document)") }
         if let line { parts.append(column.map { "line \(line), column \($0)" } ?? "line \(line)") }
         let path = [item.map { "items[\($0)]" }, field].compactMap(\.self).joined(separator: ".")

@@ -1,5 +1,7 @@
 /// Loads manifests: what `-f` names, in YAML or JSON, any number of documents and Lists of Service, EndpointSlice,
-/// Endpoints, Node and Pod. Objects of other kinds are skipped and counted.
+/// Endpoints, Node and Pod.
+///
+/// Objects of other kinds are skipped and counted.
 ///
 /// Theory of operation: bytes → `YAMLReader` or `JSONReader` → a `Tree` per document, within `ReadingLimits` → a `Document`
 /// that tells kinds and Lists apart → the decoder of the kind → `ManifestSet`. Faults are values and collected, so that
@@ -42,10 +44,14 @@ package struct ManifestLoader {
                 throw SyntaxFault(isGrammatical: false, problem: "larger than the limit of \(limits.bytes >> 20) MiB")
             }
             try Encoding.check(bytes)
-            if JSONReader.mayRead(bytes), try loadJSON(name: name, bytes, &document, &objects) { return }
+            if JSONReader.mayRead(bytes), try loadJSON(name: name, bytes, &document) { return }
+            // What was JSON so far has been taken: documents have the same numbers either way.
+            let taken = document - 1
+            document = 1
             var reader = try YAMLReader(bytes, limits: limits)
             while let tree = try reader.next() {
-                objects += take(tree, Origin(file: name, document: document)) ? 1 : 0
+                let isNew = document > taken
+                objects += !isNew || take(tree, Origin(file: name, document: document)) ? 1 : 0
                 document += 1
             }
             if objects == 0 {
@@ -64,26 +70,17 @@ package struct ManifestLoader {
         }
     }
 
-    /// Loads a text as JSON; false if its first document is none, and may be YAML that begins with a bracket.
-    private mutating func loadJSON(
-        name: String,
-        _ bytes: [UInt8],
-        _ document: inout Int,
-        _ objects: inout Int
-    ) throws(SyntaxFault) -> Bool {
+    /// Loads a text as JSON, as far as it is; false if the rest may be YAML.
+    private mutating func loadJSON(name: String, _ bytes: [UInt8], _ document: inout Int) throws(SyntaxFault) -> Bool {
         var reader = JSONReader(bytes, limits: limits)
-        var trees: [Tree] = []
         do throws(SyntaxFault) {
-            // One document is the rule; several are kept until all are known to be JSON.
-            while let tree = try reader.next() { trees.append(tree) }
+            while let tree = try reader.next() {
+                _ = take(tree, Origin(file: name, document: document))
+                document += 1
+            }
         } catch {
             if error.isGrammatical, !name.hasSuffix(".json") { return false }
-            document = trees.count + 1
             throw error
-        }
-        for tree in trees {
-            objects += take(tree, Origin(file: name, document: document)) ? 1 : 0
-            document += 1
         }
         return true
     }

@@ -18,7 +18,9 @@ package struct EndpointSlice: ClusterObject {
     }
 
     /// The Service that the slice belongs to, in its own namespace; nil for orphans.
-    package var serviceName: String? { metadata.labels["kubernetes.io/service-name"] }
+    package var serviceName: String? {
+        metadata.labels["kubernetes.io/service-name"].flatMap { $0.isEmpty ? nil : $0 }
+    }
 
     /// Whether the slice belongs to a headless Service, so that kube-proxy does not look at it.
     package var isHeadless: Bool { metadata.labels["service.kubernetes.io/headless"] != nil }

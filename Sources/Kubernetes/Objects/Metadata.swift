@@ -64,7 +64,7 @@ package struct Origin: Hashable, Comparable, Sendable, CustomStringConvertible {
 
     /// `web.yaml: document 2`, with `: items[3]` inside a List.
     package var description: String {
-        let place = "\(Quoting.bare(file)): document \(document)"
+        let place = "\(Quoting.file(file)): document \(document)"
         return item.map { "\(place): items[\($0)]" } ?? place
     }
 

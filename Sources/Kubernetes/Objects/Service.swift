@@ -29,7 +29,8 @@ package struct Service: ClusterObject {
     package var publishNotReadyAddresses = false
     package var ipFamilies: [IPFamily] = []
     package var ipFamilyPolicy: IPFamilyPolicy?
-    package var trafficDistribution: String?
+    /// A wish of the user's, which becomes hints in EndpointSlices.
+    package var trafficDistribution: TrafficDistribution?
     /// `status.loadBalancer.ingress`, entries with an IPv4 address or a hostname.
     package var loadBalancerIngress: [LoadBalancerIngress] = []
     /// IPv6 values that the manifest holds and Culvert leaves aside, each with its field.
@@ -78,7 +79,9 @@ package enum ClusterIP: Hashable, Sendable {
     }
 }
 
-/// The transport of a port. SCTP is read and carried, not forwarded.
+/// The transport of a port.
+///
+/// SCTP is read and carried, not forwarded.
 package enum TransportProtocol: String, CaseIterable, Sendable {
     case tcp = "TCP"
     case udp = "UDP"
@@ -89,6 +92,13 @@ package enum TransportProtocol: String, CaseIterable, Sendable {
 package enum TrafficPolicy: String, CaseIterable, Sendable {
     case cluster = "Cluster"
     case local = "Local"
+}
+
+/// `spec.trafficDistribution`.
+package enum TrafficDistribution: String, CaseIterable, Sendable {
+    case preferClose = "PreferClose"
+    case preferSameZone = "PreferSameZone"
+    case preferSameNode = "PreferSameNode"
 }
 
 /// An entry of `spec.ipFamilies`.

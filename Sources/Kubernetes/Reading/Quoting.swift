@@ -14,6 +14,9 @@ enum Quoting {
         return result
     }
 
+    /// The name of a file, or what `-` stands for.
+    static func file(_ name: String) -> String { name == "-" ? "standard input" : bare(name) }
+
     /// The same between quotation marks.
     static func quoted(_ text: String) -> String { "\"\(bare(text))\"" }
 }

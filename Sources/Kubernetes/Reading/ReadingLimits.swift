@@ -1,11 +1,19 @@
-/// What one input may cost. All limits are counted while reading, before anything is kept that exceeds them.
+/// What one input may cost.
+///
+/// All limits are counted while reading, before anything is kept that exceeds them.
 package struct ReadingLimits: Hashable, Sendable {
-    /// The size of one file or of standard input, in bytes. 10,000 Services with 10 endpoints each are about 20 MB.
+    /// The size of one file or of standard input, in bytes.
+    ///
+    /// 10,000 Services with 10 endpoints each are about 20 MB.
     package var bytes = 64 << 20
-    /// How deep mappings and lists may lie in each other. Schemas inside CustomResourceDefinitions reach some 70.
+    /// How deep mappings and lists may lie in each other.
+    ///
+    /// Schemas inside CustomResourceDefinitions reach some 70.
     package var depth = 128
     /// The mappings, lists, keys and values of one document.
     package var nodes = 8 << 20
+    /// The different keys of one input, in all its documents.
+    package var keys = 250_000
     /// How many nodes the aliases of one document may stand for, aliases inside anchored values counted in full.
     package var aliasedNodes = 100_000
     /// How many bytes of text the aliases of one document may stand for.
@@ -16,7 +24,9 @@ package struct ReadingLimits: Hashable, Sendable {
 
 /// A text that is no acceptable YAML or JSON.
 struct SyntaxFault: Error, Hashable {
-    /// Whether another reader may find the text good. False for limits and duplicated keys.
+    /// Whether another reader may find the text good.
+    ///
+    /// False for limits and duplicated keys.
     var isGrammatical = true
     /// From 1.
     var line: Int?
@@ -52,6 +62,17 @@ enum Encoding {
         } catch {
             let place = error.byteOffsets.lowerBound
             throw SyntaxFault(isGrammatical: false, line: line(of: place, in: bytes), problem: "the text is not UTF-8")
+        }
+    }
+
+    /// Refuses a flood of tag directives, each of which libyaml holds against all before it.
+    static func checkDirectives(_ bytes: [UInt8], limit: Int = 64) throws(SyntaxFault) {
+        var count = 0
+        var place = bytes.startIndex
+        while place < bytes.endIndex {
+            count += bytes[place] == UInt8(ascii: "%") ? 1 : 0
+            if count > limit { throw SyntaxFault(isGrammatical: false, problem: "more than \(limit) directives (%)") }
+            place = (bytes[place...].firstIndex(of: UInt8(ascii: "\n")) ?? bytes.endIndex - 1) + 1
         }
     }
 

@@ -3,7 +3,9 @@ struct NodeID: Hashable {
     var index: UInt32
 }
 
-/// A node of a document: a scalar, a mapping, a list, a key, or an alias. 16 bytes, so that large dumps stay small.
+/// A node of a document: a scalar, a mapping, a list, a key, or an alias.
+///
+/// 16 bytes, so that large dumps stay small.
 struct TreeNode {
     enum Kind: UInt8 {
         /// A scalar without quotes, whose type depends on its text; JSON's numbers, booleans and null too.
@@ -21,9 +23,13 @@ struct TreeNode {
     }
 
     var kind: Kind
-    /// Scalars: the offset of the text. Mappings and lists: the first child. Keys: the symbol. Aliases: the target.
+    /// Scalars: the offset of the text.
+    ///
+    /// Mappings and lists: the first child. Keys: the symbol. Aliases: the target.
     var first: UInt32 = 0
-    /// Scalars: the length of the text. Mappings and lists: how many entries.
+    /// Scalars: the length of the text.
+    ///
+    /// Mappings and lists: how many entries.
     var count: UInt32 = 0
     /// The next child of the same parent; 0 is none (node 0 is the root, nobody's sibling).
     var next: UInt32 = 0
@@ -41,7 +47,9 @@ struct Tree {
     /// The root, or nil for an empty document.
     var root: NodeID? { nodes.isEmpty ? nil : resolve(NodeID(index: 0)) }
 
-    /// The node itself, or what it stands for if it is an alias. Aliases never point at aliases.
+    /// The node itself, or what it stands for if it is an alias.
+    ///
+    /// Aliases never point at aliases.
     func resolve(_ id: NodeID) -> NodeID {
         let node = nodes[Int(id.index)]
         return node.kind == .alias ? NodeID(index: node.first) : id

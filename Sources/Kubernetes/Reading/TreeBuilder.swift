@@ -95,9 +95,12 @@ struct TreeBuilder {
         if let anchor { anchors[anchor] = Anchored(node: node, extent: Extent(nodes: 1, bytes: length)) }
     }
 
-    /// Adds the key of the next value. A key that stands twice in its mapping is a fault.
+    /// Adds the key of the next value.
+    ///
+    /// A key that stands twice in its mapping is a fault.
     mutating func key(_ name: String) throws(SyntaxFault) {
         let symbol = tree.symbols.number(of: name)
+        if symbol >= limits.keys { throw limit("the text has more than \(limits.keys) different keys") }
         let top = frames.count - 1
         if keyStack.count - frames[top].keys < 16 {
             if keyStack[frames[top].keys...].contains(symbol) { throw duplicate(name) }

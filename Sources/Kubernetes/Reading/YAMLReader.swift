@@ -5,6 +5,7 @@ struct YAMLReader: ~Copyable {
     private var symbols = SymbolTable.fieldNames
 
     init(_ bytes: [UInt8], limits: ReadingLimits) throws(SyntaxFault) {
+        try Encoding.checkDirectives(bytes)
         events = try YAMLEvents(bytes)
         self.limits = limits
     }
