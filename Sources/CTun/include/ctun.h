@@ -13,6 +13,11 @@
 #include <linux/if_tun.h>
 #include <linux/rtnetlink.h>
 
+/* Not in Swift's Glibc module; used by Devices as they are. */
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/timerfd.h>
+
 /* Since Linux 6.2, not yet in the headers of Debian 12. */
 #ifndef TUN_F_USO4
 #define TUN_F_USO4 0x20
