@@ -1,0 +1,40 @@
+package import Wire
+
+/// What tells one port of a Service from all others: kube-proxy's `ServicePortName`.
+package struct ServicePortIdentity: Hashable, Sendable {
+    package var namespace: String
+    package var name: String
+    /// The name of the port, empty for an unnamed one.
+    package var portName: String
+    package var transport: TransportProtocol
+
+    package init(namespace: String, name: String, portName: String, transport: TransportProtocol) {
+        self.namespace = namespace
+        self.name = name
+        self.portName = portName
+        self.transport = transport
+    }
+}
+
+/// Numbers for ServicePorts that stay the same over reloads, so that a flow can name its Service for as long as it lives.
+///
+/// Numbers count from 1 and are never used again; a Service that comes back gets its former number.
+package struct ServicePortRegistry: Sendable {
+    private var numbers: [ServicePortIdentity: UInt32] = [:]
+    /// What events call a ServicePort, by its number; the first one is empty.
+    package private(set) var names: [String] = [""]
+
+    package init() {}
+
+    /// The number of a ServicePort, which events call `name`.
+    package mutating func number(of identity: ServicePortIdentity, name: String) -> UInt32 {
+        if let known = numbers[identity] {
+            names[Int(known)] = name
+            return known
+        }
+        let number = UInt32(names.count)
+        numbers[identity] = number
+        names.append(name)
+        return number
+    }
+}
