@@ -22,6 +22,10 @@ package struct DatapathConfiguration: Sendable {
     package var timeouts = Timeouts()
     /// Whether TCP, UDP and ICMP checksums are verified and bad ones counted.
     package var verifiesChecksums = false
+    /// Whether packets come without an interface, as from a capture: then it is the one that leads to their source.
+    package var takesIngressFromSource = false
+    /// Whether packets from a frontend are what a client saw, to be turned into what the backend had sent.
+    package var reconstructsReplies = false
     /// The seed of every choice: backends, ports, hashes.
     package var seed: UInt64 = 1
 

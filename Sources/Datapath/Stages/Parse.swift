@@ -48,6 +48,9 @@ extension Pipeline {
             packet.tuple.source = ip.source
             packet.tuple.destination = ip.destination
             packet.hasAddresses = true
+            if configuration.takesIngressFromSource {
+                packet.ingress = interfaces.egress(to: packet.tuple.source) ?? packet.ingress
+            }
             try parseBehindAddresses(&packet, &ip)
         } catch {
             packet.defect = Self.reason(of: error, version: 4, marks: packet.marks)

@@ -1,7 +1,7 @@
 /// Finds what somebody may have meant by a word that is not known.
-enum Suggestion {
+package enum Suggestion {
     /// The candidate nearest to `word`, if any is near: a letter or two off, or different in case only.
-    static func nearest(to word: String, in candidates: some Sequence<String>) -> String? {
+    package static func nearest(to word: String, in candidates: some Sequence<String>) -> String? {
         guard (2...48).contains(word.utf8.count) else { return nil }
         let lowered = word.lowercased()
         let allowed = max(1, min(3, word.utf8.count / 3))
@@ -13,7 +13,7 @@ enum Suggestion {
     }
 
     /// `; did you mean NAME?`, or nothing.
-    static func hint(for word: String, in candidates: some Sequence<String>) -> String {
+    package static func hint(for word: String, in candidates: some Sequence<String>) -> String {
         nearest(to: word, in: candidates).map { "; did you mean \($0)?" } ?? ""
     }
 

@@ -1,0 +1,68 @@
+internal import Wire
+
+// What single settings cannot show: how they fit together.
+
+extension ConfigurationReader {
+    static func check(_ configuration: Configuration, _ settings: SettingsReader) {
+        if configuration.node.name.isEmpty { settings.fault("node.name", "is missing") }
+        if !Configuration.maglevTableSizes.contains(configuration.proxy.maglevTableSize) {
+            let sizes = Configuration.maglevTableSizes.map(String.init).joined(separator: " ")
+            settings.fault("proxy.maglevTableSize", "\(configuration.proxy.maglevTableSize) is not one of \(sizes)")
+        }
+        checkBlocks(configuration, settings)
+        checkInterfaces(configuration.interfaces, settings)
+    }
+
+    /// Blocks that overlap would make one address mean two things.
+    private static func checkBlocks(_ configuration: Configuration, _ settings: SettingsReader) {
+        let cluster = configuration.cluster
+        var blocks: [(name: String, block: IPv4Prefix)] = []
+        if let block = cluster.podCIDR { blocks.append((name: "cluster.podCIDR", block: block)) }
+        if let block = cluster.serviceCIDR { blocks.append((name: "cluster.serviceCIDR", block: block)) }
+        for (index, block) in cluster.loadBalancerCIDRs.enumerated() {
+            blocks.append((name: "cluster.loadBalancerCIDRs[\(index)]", block: block))
+        }
+        for (index, later) in blocks.enumerated() {
+            for earlier in blocks[..<index] where earlier.block.overlaps(later.block) {
+                settings.fault(later.name, "\(later.block) overlaps \(earlier.name) (\(earlier.block))")
+            }
+        }
+        if let dns = cluster.dnsAddress, configuration.node.addresses.contains(dns) {
+            settings.fault("cluster.dnsAddress", "\(dns) is an address of the node")
+        }
+    }
+
+    private static func checkInterfaces(_ interfaces: [Configuration.Interface], _ settings: SettingsReader) {
+        var labels: [String: Int] = [:]
+        var places: [String: Int] = [:]
+        for (index, interface) in interfaces.enumerated() {
+            let path = "interfaces[\(index)]"
+            if interface.name.isEmpty || interface.name.utf8.count > 15 || !interface.name.allSatisfy(isNameCharacter) {
+                settings.fault("\(path).name", "\(interface.name.debugDescription) is no name for an interface (1 to 15 characters)")
+            }
+            if interface.isHost {
+                if interface.namespace != nil { settings.fault("\(path).netns", "the host interface is in the daemon's own namespace") }
+                if interface.isUplink { settings.fault("\(path).uplink", "the host interface cannot be the uplink") }
+            } else {
+                if interface.namespace == nil { settings.fault("\(path).netns", "is missing") }
+                if interface.address == nil { settings.fault("\(path).address", "is missing") }
+            }
+            if let earlier = labels.updateValue(index, forKey: interface.label) {
+                settings.fault("\(path).label", "\(interface.label.debugDescription) is the label of interfaces[\(earlier)] too")
+            }
+            let place = "\(interface.namespace ?? "")/\(interface.name)"
+            if let earlier = places.updateValue(index, forKey: place) {
+                settings.fault("\(path).name", "interfaces[\(earlier)] has this name in the same namespace")
+            }
+        }
+        for (what, count) in [("uplink", interfaces.count(where: \.isUplink)), ("host", interfaces.count(where: \.isHost))]
+        where count > 1 {
+            settings.fault("interfaces", "\(count) interfaces are \(what); there can be one")
+        }
+        if interfaces.count > 4096 { settings.fault("interfaces", "\(interfaces.count) interfaces are more than 4096") }
+    }
+
+    private static func isNameCharacter(_ character: Character) -> Bool {
+        character.isASCII && !character.isWhitespace && character != "/" && character != ":"
+    }
+}
