@@ -41,7 +41,7 @@ enum Conflicts {
 
     /// The first few of some owners that are not `object`.
     static func others<Object: ClusterObject>(than object: Object, among owners: [Object]) -> [Object] {
-        Array(owners.lazy.filter { $0.reference != object.reference }.prefix(maximumNames))
+        Array(owners.prefix(64).lazy.filter { $0.reference != object.reference }.prefix(maximumNames))
     }
 
     /// Some owners in one sentence, the first few by name.

@@ -34,7 +34,8 @@ final class ObjectDecoder {
         for step in path {
             switch step {
             case .field(let name): result += result.isEmpty ? name.text : ".\(name.text)"
-            case .key(let key): result += Self.isSimple(key) ? ".\(key)" : "[\(Quoting.quoted(key))]"
+            case .key(let key) where Self.isSimple(key): result += result.isEmpty ? key : ".\(key)"
+            case .key(let key): result += "[\(Quoting.quoted(key))]"
             case .index(let index): result += "[\(index)]"
             }
         }

@@ -23,6 +23,7 @@ struct JSONReader {
     /// The next document, or nil at the end of the text.
     mutating func next() throws(SyntaxFault) -> Tree? {
         skipSpace()
+        skipSeparator()
         guard place < bytes.count else { return nil }
         var builder = TreeBuilder(limits: limits, taking: &symbols)
         do {
@@ -40,6 +41,15 @@ struct JSONReader {
 
     private mutating func skipSpace() {
         while place < bytes.count, Self.isSpace(bytes[place]) { place += 1 }
+    }
+
+    /// Skips the line `---` that YAML has between documents: JSON documents in a YAML stream are JSON all the same.
+    private mutating func skipSeparator() {
+        guard place > 0, bytes[place - 1] == UInt8(ascii: "\n"), bytes[place...].starts(with: "---\n".utf8) else {
+            return
+        }
+        place += 4
+        skipSpace()
     }
 
     private var current: UInt8 { place < bytes.count ? bytes[place] : 0 }

@@ -99,6 +99,10 @@ internal import CYaml
             )
         }
         let mark = unsafe parser.pointee.problem_mark
+        // The scanner looks ahead of the events, and has a limit of its own (1,000 levels).
+        if problem.hasPrefix("Maximum nesting level") {
+            return SyntaxFault(isGrammatical: false, line: mark.line + 1, problem: "nested too deeply")
+        }
         guard let context = unsafe parser.pointee.context.map({ unsafe String(cString: $0) }) else {
             return SyntaxFault(line: mark.line + 1, column: mark.column + 1, problem: problem)
         }
