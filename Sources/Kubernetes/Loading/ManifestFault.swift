@@ -1,10 +1,12 @@
 /// Something wrong, or worth a warning, in a manifest.
 package struct ManifestFault: Error, Hashable, Sendable {
+    /// Whether the manifests can be used all the same.
     package enum Severity: Sendable {
         case error
         case warning
     }
 
+    /// Error or warning.
     package var severity: Severity
     /// The file, or the directory that could not be read.
     package var file: String
@@ -18,12 +20,14 @@ package struct ManifestFault: Error, Hashable, Sendable {
     package var field: String?
     /// Where the text breaks the grammar of YAML or JSON, from 1.
     package var line: Int?
+    /// The column on `line`, from 1.
     package var column: Int?
     /// What stands there, as shown in messages: numbers bare, texts in quotation marks.
     package var value: String?
     /// What is wrong with the value, or what was expected: the end of a sentence that the value begins.
     package var expectation: String
 
+    /// A fault with whatever is known of its place.
     package init(
         severity: Severity = .error,
         file: String,

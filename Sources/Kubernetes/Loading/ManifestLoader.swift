@@ -16,6 +16,7 @@ package struct ManifestLoader {
     private var faults: [ManifestFault] = []
     private var omitted = 0
 
+    /// A loader that has seen nothing yet; `rules` are what objects are held against.
     package init(rules: ClusterRules = ClusterRules(), limits: ReadingLimits = ReadingLimits()) {
         self.rules = rules
         self.limits = limits

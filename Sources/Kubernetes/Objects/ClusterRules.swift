@@ -4,7 +4,9 @@ package import Wire
 package struct ClusterRules: Hashable, Sendable {
     /// ClusterIPs lie here; nil switches the checks off.
     package var serviceCIDR: IPv4Prefix?
+    /// Addresses of pods lie here; nil is unknown.
     package var podCIDR: IPv4Prefix?
+    /// NodePorts lie here, both ends included.
     package var nodePortRange: ClosedRange<UInt16>
     /// The node's own addresses.
     package var nodeAddresses: [IPv4Address]
@@ -13,6 +15,7 @@ package struct ClusterRules: Hashable, Sendable {
     /// The domain of Service names, without dots at its ends.
     package var domain: String
 
+    /// Rules with the defaults of Kubernetes where nothing is given.
     package init(
         serviceCIDR: IPv4Prefix? = nil,
         podCIDR: IPv4Prefix? = nil,

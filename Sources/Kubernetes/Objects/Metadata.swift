@@ -2,13 +2,16 @@
 package struct Metadata: Hashable, Sendable {
     /// Empty for objects outside namespaces (Node), `default` where a manifest names none.
     package var namespace: String
+    /// The name, unique among the objects of its kind and namespace.
     package var name: String
+    /// Labels, by key.
     package var labels: [String: String]
     /// Kept for Services and EndpointSlices only; those of other kinds are not read.
     package var annotations: [String: String]
     /// Whether `deletionTimestamp` is set: the object is on its way out.
     package var isDeleted: Bool
 
+    /// Metadata with these values.
     package init(
         namespace: String = "default",
         name: String,
@@ -26,10 +29,14 @@ package struct Metadata: Hashable, Sendable {
 
 /// The kind, namespace and name of an object: what it is called in messages, and what is unique in a set.
 package struct ObjectReference: Hashable, Comparable, Sendable, CustomStringConvertible {
+    /// The word of the `kind` field.
     package var kind: String
+    /// Empty for objects outside namespaces.
     package var namespace: String
+    /// The name, unique among the objects of its kind and namespace.
     package var name: String
 
+    /// A reference with these values.
     package init(kind: String, namespace: String, name: String) {
         self.kind = kind
         self.namespace = namespace
@@ -42,6 +49,7 @@ package struct ObjectReference: Hashable, Comparable, Sendable, CustomStringConv
         return namespace.isEmpty ? "\(kind) \(shown)" : "\(kind) \(Quoting.bare(namespace))/\(shown)"
     }
 
+    /// Orders by each part in turn.
     package static func < (left: Self, right: Self) -> Bool {
         (left.kind, left.namespace, left.name) < (right.kind, right.namespace, right.name)
     }
@@ -56,6 +64,7 @@ package struct Origin: Hashable, Comparable, Sendable, CustomStringConvertible {
     /// The place in the `items` of a List, from 0.
     package var item: Int?
 
+    /// A place in a file.
     package init(file: String, document: Int, item: Int? = nil) {
         self.file = file
         self.document = document
@@ -68,6 +77,7 @@ package struct Origin: Hashable, Comparable, Sendable, CustomStringConvertible {
         return item.map { "\(place): items[\($0)]" } ?? place
     }
 
+    /// Orders by each part in turn.
     package static func < (left: Self, right: Self) -> Bool {
         (left.file, left.document, left.item ?? -1) < (right.file, right.document, right.item ?? -1)
     }
@@ -83,6 +93,7 @@ package protocol ClusterObject: Hashable, Sendable {
 }
 
 extension ClusterObject {
+    /// What the object is called.
     package var reference: ObjectReference {
         ObjectReference(kind: Self.kind, namespace: metadata.namespace, name: metadata.name)
     }

@@ -2,15 +2,22 @@ package import Wire
 
 /// A Service (core/v1): names and addresses in front of a set of endpoints.
 package struct Service: ClusterObject {
+    /// The word of the `kind` field.
     package static let kind = "Service"
 
+    /// Name, namespace and labels.
     package var metadata: Metadata
+    /// Where the object was read; nil for one that a control loop made.
     package var origin: Origin?
     /// `spec.type`; `ClusterIP` where the manifest has none.
     package var type = ServiceType.clusterIP
+    /// The IPv4 half of `spec.clusterIP` and `spec.clusterIPs`.
     package var clusterIP = ClusterIP.unassigned
+    /// `spec.ports`, in their order.
     package var ports: [ServicePort] = []
+    /// Labels of the pods that are the endpoints; empty where endpoints are kept by hand.
     package var selector: [String: String] = [:]
+    /// Addresses outside the cluster's control that nodes answer for (`spec.externalIPs`).
     package var externalIPs: [IPv4Address] = []
     /// The target of an ExternalName Service, as written.
     package var externalName: String?
@@ -22,12 +29,19 @@ package struct Service: ClusterObject {
     package var internalTrafficPolicy = TrafficPolicy.cluster
     /// The address that the user asks of the load balancer (deprecated in Kubernetes, still common).
     package var loadBalancerIP: IPv4Address?
+    /// IPv4 blocks from which load-balancer addresses may be used; empty means from anywhere.
     package var loadBalancerSourceRanges: [IPv4Prefix] = []
+    /// Which implementation is to serve the load balancer.
     package var loadBalancerClass: String?
+    /// Whether a LoadBalancer gets NodePorts as well.
     package var allocateLoadBalancerNodePorts = true
+    /// The port of the health check of a LoadBalancer with `externalTrafficPolicy: Local`; nil where none was given (or 0).
     package var healthCheckNodePort: UInt16?
+    /// Whether endpoints count as ready whatever their state.
     package var publishNotReadyAddresses = false
+    /// `spec.ipFamilies`, in their order.
     package var ipFamilies: [IPFamily] = []
+    /// `spec.ipFamilyPolicy`.
     package var ipFamilyPolicy: IPFamilyPolicy?
     /// A wish of the user's, which becomes hints in EndpointSlices.
     package var trafficDistribution: TrafficDistribution?
@@ -36,6 +50,7 @@ package struct Service: ClusterObject {
     /// IPv6 values that the manifest holds and Culvert leaves aside, each with its field.
     package var ignoredIPv6: [IgnoredValue] = []
 
+    /// An object with nothing but its name; the rest is filled in afterwards.
     package init(metadata: Metadata, origin: Origin? = nil) {
         self.metadata = metadata
         self.origin = origin
@@ -74,6 +89,7 @@ package enum ClusterIP: Hashable, Sendable {
     /// Only IPv6 addresses are assigned.
     case ipv6Only
 
+    /// The address, where there is one.
     package var address: IPv4Address? {
         if case .address(let address) = self { address } else { nil }
     }
@@ -118,8 +134,10 @@ package enum IPFamilyPolicy: String, CaseIterable, Sendable {
 package struct IgnoredValue: Hashable, Sendable {
     /// The path of the field, `spec.clusterIPs[1]`.
     package var field: String
+    /// The value as written.
     package var value: String
 
+    /// A value and where it stood.
     package init(field: String, value: String) {
         self.field = field
         self.value = value
@@ -130,14 +148,18 @@ package struct IgnoredValue: Hashable, Sendable {
 package struct ServicePort: Hashable, Sendable {
     /// Empty where the manifest gives none, which it may for a single port only.
     package var name = ""
+    /// `protocol`; `TCP` where the manifest has none.
     package var transport = TransportProtocol.tcp
+    /// The port of the Service's own addresses.
     package var port: UInt16
     /// Nil where it equals `port`, as the API server fills it in.
     package var targetPort: TargetPort?
     /// Nil where none was given (or 0).
     package var nodePort: UInt16?
+    /// The protocol above the transport, as a hint that Culvert only carries.
     package var appProtocol: String?
 
+    /// A TCP port without a name.
     package init(port: UInt16) { self.port = port }
 }
 
@@ -157,10 +179,14 @@ package struct LoadBalancerIngress: Hashable, Sendable {
         case proxy = "Proxy"
     }
 
+    /// `ip`; nil for entries with a hostname only.
     package var address: IPv4Address?
+    /// `hostname`, of which a data path knows nothing more.
     package var hostname: String?
+    /// `ipMode`.
     package var mode = Mode.vip
 
+    /// An entry with these values.
     package init(address: IPv4Address?, hostname: String? = nil, mode: Mode = .vip) {
         self.address = address
         self.hostname = hostname

@@ -19,6 +19,7 @@ package struct ReadingLimits: Hashable, Sendable {
     /// How many bytes of text the aliases of one document may stand for.
     package var aliasedBytes = 4 << 20
 
+    /// The limits for everyday use.
     package init() {}
 }
 
