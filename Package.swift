@@ -27,7 +27,7 @@ let package = Package(
     targets: [
         .target(name: "CIntrinsics"),
         .target(name: "CTun"),
-        .systemLibrary(name: "CPcap", pkgConfig: "libpcap", providers: [.apt(["libpcap-dev"])]),
+        .target(name: "CPcap", linkerSettings: [.linkedLibrary("pcap")]),  // apt: libpcap-dev
         .target(name: "Wire", swiftSettings: settings),
         .target(name: "Tables", dependencies: ["CIntrinsics"], swiftSettings: settings),
         .target(name: "Datapath", dependencies: ["Wire", "Tables"], swiftSettings: settings),

@@ -1,0 +1,15 @@
+internal import Synchronization
+
+/// What went wrong with a trace, if anything: set once by the writer's thread, read by all.
+final class TraceState: Sendable {
+    let hasFailed = Atomic<Bool>(false)
+    private let first = Mutex<CaptureError?>(nil)
+
+    /// The first error.
+    var error: CaptureError? { first.withLock { $0 } }
+
+    func fail(_ error: CaptureError) {
+        first.withLock { $0 = $0 ?? error }
+        hasFailed.store(true, ordering: .releasing)
+    }
+}

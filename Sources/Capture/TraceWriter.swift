@@ -1,0 +1,133 @@
+internal import Glibc
+internal import Synchronization
+
+// # Theory of operation
+//
+// A trace has one thread of its own, which takes the records out of the workers' rings, formats them and writes them:
+// a worker pays for two copies' worth of memory traffic and nothing else. The files are created and their headers
+// written before `init` returns, so that a bad path is an error at once. Records of one worker stay in their order; those of
+// different workers are interleaved as they are found.
+//
+// `finish` ends it: every producer has flushed or is gone by then. The thread empties the rings, appends the statistics,
+// closes the files and ends. If anything failed, `finish` throws the first error, and files created for this trace are removed.
+//
+// While the rings are empty nothing stays in a buffer: what is piped into Wireshark shows up as it happens.
+//
+// A closed pipe is an error like others; the program ignores SIGPIPE.
+
+/// Turns a record's annotation into its comment: appends to the array, which is empty and kept from call to call.
+///
+/// Runs on the writer's thread. Nothing appended is no comment.
+package typealias TraceCommentFormatter = @Sendable (RawSpan, inout [UInt8]) -> Void
+
+/// Writes a trace on a thread of its own.
+package final class TraceWriter: Sendable {
+    private let rings: [TraceRing]
+    private let wake: TraceWake
+    private let state: TraceState
+    private let thread: Mutex<pthread_t?>
+
+    /// Creates the trace at `path`, `-` being standard output, and starts its thread.
+    package init(path: String, options: TraceOptions, comment: @escaping TraceCommentFormatter) throws(CaptureError) {
+        if let reason = Self.objection(to: options, path: path) {
+            throw CaptureError(.usage, file: path == "-" ? "standard output" : path, reason: reason)
+        }
+        let wake = TraceWake()
+        let state = TraceState()
+        let rings = (0..<max(options.producers, 1)).map { _ in
+            TraceRing(capacity: options.ringCapacity, pointCount: options.points.count, mode: options.mode, wake: wake)
+        }
+        let files = try TraceFiles(path: path, options: options, comment: comment, state: state)
+        files.begin()
+        let job = TraceJob(files: files, rings: rings, wake: wake)
+        var created = pthread_t()
+        // Safe: the thread takes over the reference that the box holds.
+        let box = unsafe Unmanaged.passRetained(job)
+        let result = unsafe pthread_create(
+            &created,
+            nil,
+            { argument in
+                if let argument = unsafe argument {
+                    unsafe Unmanaged<TraceJob>.fromOpaque(argument).takeRetainedValue().run()
+                }
+                return nil
+            },
+            box.toOpaque()
+        )
+        if result != 0 {
+            unsafe box.release()
+            state.fail(CaptureError(.open, file: path, reason: "no thread: \(errorText(result))"))
+            files.end(losses: [])
+        }
+        (self.rings, self.wake, self.state) = (rings, wake, state)
+        thread = Mutex(result == 0 ? created : nil)
+        if let error = state.error, result != 0 { throw error }
+    }
+
+    deinit { join() }
+
+    /// A worker's end of the trace; nil if it was handed out before, or there are fewer `producers`.
+    package func producer(_ index: Int = 0) -> TraceProducer? {
+        guard rings.indices.contains(index), !rings[index].taken.exchange(true, ordering: .relaxed) else { return nil }
+        return TraceProducer(rings[index], state: state)
+    }
+
+    /// Whether writing has failed already.
+    package var hasFailed: Bool { state.hasFailed.load(ordering: .relaxed) }
+
+    /// The error that made writing fail.
+    package var error: CaptureError? { state.error }
+
+    /// How many records found no room so far, of all capture points and workers.
+    package var lostRecords: UInt64 {
+        rings.reduce(0) { sum, ring in (0..<ring.pointCount).reduce(sum) { $0 &+ ring.losses(point: $1) } }
+    }
+
+    /// Writes all that was flushed, ends the trace, and throws what went wrong from beginning to end.
+    package func finish() throws(CaptureError) {
+        join()
+        if let error = state.error { throw error }
+    }
+
+    private func join() {
+        guard let thread = thread.withLock({ $0.take() }) else { return }
+        wake.close()
+        pthread_join(thread, nil)  // The thread was created here and is joined once.
+    }
+
+    private static func objection(to options: TraceOptions, path: String) -> String? {
+        if options.points.count >= Int(TraceRecord.skip) { return "too many capture points" }
+        guard options.format == .pcap else { return nil }
+        if path == "-" { return "pcap has a file for each capture point: give a file name, or use pcapng" }
+        let paths = Set(options.points.map { TraceOptions.classicPath(path, point: $0.name) })
+        return paths.count == options.points.count ? nil : "two capture points would share a file"
+    }
+}
+
+/// What the writer's thread does.
+private final class TraceJob: Sendable {
+    private let files: TraceFiles
+    private let rings: [TraceRing]
+    private let wake: TraceWake
+
+    init(files: TraceFiles, rings: [TraceRing], wake: TraceWake) {
+        (self.files, self.rings, self.wake) = (files, rings, wake)
+    }
+
+    func run() {
+        var consumers = rings.map(TraceConsumer.init)
+        let isLossy = rings.contains { $0.mode == .lossy }
+        while true {
+            // Read before looking: what was put in before `close` is still found.
+            let isClosing = wake.closing.load(ordering: .sequentiallyConsistent)
+            var worked = false
+            for index in consumers.indices where files.drain(&consumers[index]) { worked = true }
+            if worked && isLossy && !isClosing { usleep(1000) }
+            if worked { continue }
+            if isClosing { break }
+            files.flush()
+            wake.waitForWork { consumers.contains { $0.hasWork } }
+        }
+        files.end(losses: rings)
+    }
+}
