@@ -17,9 +17,9 @@ internal import Glibc
         defer { unsafe pcap_close(handle) }
         unsafe program = .allocate(capacity: 1)
         unsafe program.initialize(to: bpf_program())
+        // After a failure the program is empty, and `deinit` releases it all the same.
         guard unsafe pcap_compile(handle, program, expression, 1, PCAP_NETMASK_UNKNOWN) == 0 else {
             let reason = unsafe String(cString: pcap_geterr(handle))
-            unsafe program.deallocate()
             throw CaptureError(.filter, file: "filter '\(expression)'", reason: reason)
         }
     }

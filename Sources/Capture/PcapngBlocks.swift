@@ -48,11 +48,12 @@ package struct PcapngInterface: Equatable, Sendable {
 
     /// A timestamp of this interface in nanoseconds since 1970; what lies outside of UInt64 becomes its nearest value.
     func nanoseconds(_ ticks: UInt64) -> UInt64 {
+        if resolution == 9 && offset == 0 { return ticks }
         let exponent = Int(resolution & 0x7f)
         var time: Int128
         if resolution & 0x80 != 0 {
             // Safe: the product of 64 and 30 bits; shifting by 127 is defined.
-            time = Int128(ticks) * 1_000_000_000 >> Int128(exponent)
+            time = (Int128(ticks) * 1_000_000_000) >> Int128(exponent)
         } else if exponent <= 9 {
             time = Int128(ticks) * Int128(Self.power(exponent: 9 - exponent))
         } else {

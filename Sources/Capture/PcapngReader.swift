@@ -165,11 +165,14 @@
     @inline(never)
     private mutating func fillSlowly(_ count: Int) throws(CaptureError) -> Bool {
         if start > 0 {
-            for index in start..<end { window[index - start] = window[index] }
+            // Safe: both ranges are inside of the array; they may overlap.
+            unsafe window.withUnsafeMutableBytes { bytes in
+                unsafe bytes.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[start..<end]))
+            }
             (start, end) = (0, end - start)
         }
         while end < count {
-            if window.count - end < Self.growth { window.append(contentsOf: repeatElement(0, count: Self.growth)) }
+            if window.count - end < Self.growth { window += [UInt8](repeating: 0, count: Self.growth) }
             var failure: CaptureError?
             let (from, input) = (end, input)
             // Safe: the slice is inside of the array.

@@ -46,7 +46,7 @@ internal import Synchronization
     ///
     /// The packet is `head` followed by `tail`. `time` is in nanoseconds since 1970, `packetID` becomes epb_packetid,
     /// `flags` are further bits of epb_flags (draft-ietf-opsawg-pcapng section 4.3.1), `annotation` goes to the writer's
-    /// comment formatter. `originalLength` is the packet's length where not all of it is given.
+    /// comment formatter. `originalLength` is the packet's length if not all of it is given; less is ignored.
     @discardableResult
     package mutating func append(
         point: UInt16,
@@ -82,7 +82,7 @@ internal import Synchronization
                 packetID: packetID,
                 time: time,
                 capturedLength: UInt32(captured),
-                originalLength: UInt32(clamping: max(originalLength, captured)),
+                originalLength: UInt32(clamping: max(originalLength, first.byteCount + second.byteCount)),
                 flags: flags & ~3 | UInt32(direction.rawValue),
                 verdict: verdict.map(UInt16.init) ?? .max
             ),
