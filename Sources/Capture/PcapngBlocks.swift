@@ -13,6 +13,14 @@ enum PcapngBlockType {
     static let enhancedPacket: UInt32 = 6
     /// The magic number behind the section's length, in the byte order of the section.
     static let byteOrderMagic: UInt32 = 0x1a2b_3c4d
+
+    /// Whether the reader looks into blocks of this type.
+    static func isParsed(_ type: UInt32) -> Bool {
+        switch type {
+        case section, interface, enhancedPacket, simplePacket, obsoletePacket, statistics: true
+        default: false
+        }
+    }
 }
 
 /// What a Section Header Block says (section 4.1).

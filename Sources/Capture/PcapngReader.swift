@@ -109,7 +109,7 @@
         }
         let total = window.raw.number32(at: start + 4, bigEndian: isBigEndian)
         guard total >= 12 && total.isMultiple(of: 4) else { throw damaged("a block length of \(total) bytes") }
-        guard Self.isParsed(type) else {
+        guard PcapngBlockType.isParsed(type) else {
             try skip(Int(total))
             return type
         }
@@ -124,15 +124,6 @@
         if end > start { throw damaged("the file ends inside a block header") }
         if !begun { throw CaptureError(.format, file: input.name, reason: "the file is empty") }
         return nil
-    }
-
-    private static func isParsed(_ type: UInt32) -> Bool {
-        switch type {
-        case PcapngBlockType.section, PcapngBlockType.interface, PcapngBlockType.enhancedPacket,
-            PcapngBlockType.simplePacket, PcapngBlockType.obsoletePacket, PcapngBlockType.statistics:
-            true
-        default: false
-        }
     }
 
     private func checkTrailer(_ total: UInt32) throws(CaptureError) {
