@@ -70,6 +70,8 @@ package struct PacketMarks: OptionSet, Sendable, BitwiseCopyable {
     package static let truncated = PacketMarks(rawValue: 1 << 0)
     /// A reply that replay made from what the client saw.
     package static let reconstructed = PacketMarks(rawValue: 1 << 1)
+    /// The packet made its flow.
+    package static let opensFlow = PacketMarks(rawValue: 1 << 3)
     /// The checksum of the transport header was verified and is wrong.
     package static let badChecksum = PacketMarks(rawValue: 1 << 2)
 }

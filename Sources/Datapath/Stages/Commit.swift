@@ -23,6 +23,7 @@ extension Pipeline {
         tracker.begin(&flows.flows[flow], flags: packet.flags, now: packet.now)
         flows.arm(flow)
         flows.flows[flow].count(.original, length: Int(packet.totalLength))
+        packet.marks.insert(.opensFlow)
         packet.flow = flows.flows[flow].identifier
         packet.conntrack = .new
         return send(&packet, along: FlowReference(flow, .original), number, &batch)

@@ -1,0 +1,180 @@
+package import Capture
+package import Datapath
+internal import Tables
+internal import Wire
+
+/// How a capture is to be replayed.
+package struct ReplaySettings: Sendable {
+    /// What standard output gets.
+    package enum Output: String, Sendable, CaseIterable { case text, json }
+
+    /// The capture, `-` for standard input.
+    package var input: String
+    /// A pcap filter expression; it decides what enters the pipeline.
+    package var filter: String?
+    package var seed: UInt64 = 1
+    package var batch = Batch.maximumCount
+    /// Nil: a summary at the end.
+    package var output: Output?
+    package var trace: TraceSettings?
+    /// Whether packets from a frontend are turned back into what the backend had sent.
+    package var reconstructsReplies = true
+
+    package init(input: String) { self.input = input }
+}
+
+/// A capture that goes through the pipeline, clocked by its own times.
+///
+/// Theory of operation: frames are read straight into the batch, decided, and told about in the order of the file;
+/// nothing is kept. Times come from the capture, the timers' clock never goes back. With one seed the same input gives
+/// the same events and the same trace, whatever the size of the batches.
+package struct ReplaySession: ~Copyable {
+    private let cluster: Cluster
+    private let settings: ReplaySettings
+    private let version: String
+    package private(set) var pipeline: Pipeline
+    private var batch: Batch
+    private var clock: UInt64 = 0
+    private let uplink: UInt16
+
+    package init(_ cluster: Cluster, _ settings: ReplaySettings, version: String) {
+        self.cluster = cluster
+        self.settings = settings
+        self.version = version
+        let interfaces = cluster.interfaceTable(isReplay: true)
+        var configuration = cluster.datapathConfiguration(seed: settings.seed, isReplay: true)
+        configuration.reconstructsReplies = settings.reconstructsReplies
+        pipeline = Pipeline(
+            configuration, interfaces: interfaces, services: ServiceTable(cluster.rules, seed: settings.seed))
+        batch = Batch(keepsPreimages: settings.trace != nil)
+        let last = interfaces.interfaces.indices.last ?? 0
+        uplink = UInt16(interfaces.interfaces.firstIndex { $0.role == .uplink } ?? last)
+    }
+
+    /// Replays the capture; events go to `write` as they come, a whole number of lines at a time.
+    ///
+    /// Throws what is wrong with the capture or the trace; all packets before the damage were processed.
+    package mutating func run(write: ([UInt8]) throws(CaptureError) -> Void) throws(CaptureError) -> ReplaySummary {
+        var reader = try CaptureReader(path: settings.input, filter: settings.filter)
+        guard let trace = settings.trace else {
+            var none: TraceRecorder?
+            if let damage = try process(&reader, &none, write) { throw damage }
+            return summary(reader)
+        }
+        let writer = try TraceWriter(path: trace.path, options: traceOptions(trace), comment: commentFormatter())
+        let damage = try record(&reader, writer, trace, write)
+        try writer.finish()
+        if let damage { throw damage }
+        return summary(reader)
+    }
+
+    /// Works through the capture with a recorder that is gone, and so has flushed, when this returns.
+    private mutating func record(
+        _ reader: inout CaptureReader, _ writer: TraceWriter, _ trace: TraceSettings,
+        _ write: ([UInt8]) throws(CaptureError) -> Void
+    ) throws(CaptureError) -> CaptureError? {
+        var recorder: TraceRecorder?
+        if let producer = writer.producer() {
+            recorder = TraceRecorder(
+                producer: producer, interfaceCount: pipeline.interfaces.interfaces.count, settings: trace)
+        }
+        return try process(&reader, &recorder, write)
+    }
+
+    /// Works through the capture; returns the damage at which it ended, if any.
+    private mutating func process(
+        _ reader: inout CaptureReader, _ recorder: inout TraceRecorder?,
+        _ write: ([UInt8]) throws(CaptureError) -> Void
+    ) throws(CaptureError) -> CaptureError? {
+        let formatter = EventFormatter(interfaces: pipeline.interfaces, names: cluster.registry.names)
+        var text = TextBuffer(capacity: 1 << 17)
+        var damage: CaptureError?
+        var isAtEnd = false
+        while !isAtEnd {
+            batch.clear()
+            do throws(CaptureError) {
+                isAtEnd = try fill(&reader)
+            } catch {
+                damage = error
+                isAtEnd = true
+            }
+            pipeline.process(&batch)
+            if let output = settings.output {
+                for number in 0..<batch.count {
+                    switch output {
+                    case .json: formatter.appendJSON(batch.packets[number], to: &text)
+                    case .text: formatter.appendLine(batch.packets[number], to: &text)
+                    }
+                }
+                if text.count >= 1 << 16 {
+                    try write(text.bytes)
+                    text.clear()
+                }
+            }
+            recorder?.record(&batch)
+            if recorder?.hasFailed ?? false { break }
+        }
+        if text.count > 0 { try write(text.bytes) }
+        return damage
+    }
+
+    /// Reads frames into the batch; true at the end of the capture.
+    private mutating func fill(_ reader: inout CaptureReader) throws(CaptureError) -> Bool {
+        while batch.count < settings.batch {
+            let captured: CapturedPacket
+            do {
+                var frame = batch.frames.frame(batch.count, length: batch.frames.capacity)
+                guard let next = try reader.next(into: &frame) else { return true }
+                captured = next
+            }
+            clock = max(clock, captured.time)
+            var packet = Packet()
+            packet.number = captured.number
+            packet.time = captured.time
+            packet.now = clock
+            packet.length = Int32(truncatingIfNeeded: captured.capturedLength)
+            packet.wireLength = Int32(clamping: captured.wireLength)
+            packet.ingress = uplink
+            packet.linkReason = captured.fault.map(DropReason.init) ?? .none
+            if captured.isTruncated { packet.marks.insert(.truncated) }
+            _ = batch.append(packet)
+        }
+        return false
+    }
+
+    private func summary(_ reader: borrowing CaptureReader) -> ReplaySummary {
+        ReplaySummary(pipeline, filtered: reader.packetsFiltered)
+    }
+
+    private func traceOptions(_ trace: TraceSettings) -> TraceOptions {
+        var options = TraceOptions(application: "culvert \(version)", points: TraceRecorder.points(pipeline.interfaces))
+        options.format = trace.format
+        options.comment = "replay, node \(cluster.node.name), seed \(settings.seed)"
+        options.names = TraceNames.names(of: cluster)
+        options.verdicts = trace.verdicts ? .expressDataPath : nil
+        options.mode = .blocking
+        return options
+    }
+
+    private func commentFormatter() -> TraceCommentFormatter {
+        let comments = TraceCommentWriter(
+            interfaces: pipeline.interfaces.interfaces.map(\.label), names: NameTable(cluster.registry.names))
+        return { bytes, text in
+            if let annotation = TraceAnnotation(bytes) { comments.append(annotation, to: &text) }
+        }
+    }
+}
+
+extension DropReason {
+    /// The reason for a frame without an IPv4 packet.
+    init(_ fault: LinkFault) {
+        switch fault {
+        case .shortEthernet: self = .shortEthernet
+        case .shortVLAN: self = .shortVLAN
+        case .unsupportedEtherType: self = .unsupportedEtherType
+        case .unsupportedVLAN: self = .unsupportedVLAN
+        case .unsupportedIPv6: self = .unsupportedIPv6
+        case .martianL2: self = .martianLinkLayer
+        }
+    }
+}

@@ -1,0 +1,75 @@
+internal import Datapath
+internal import Synchronization
+internal import Wire
+
+/// What a record in the trace's ring says besides the packet: plain numbers, made into words by the writer's thread.
+struct TraceAnnotation: BitwiseCopyable {
+    var flow: UInt64
+    var backend: FlowEndpoint
+    var service: UInt32
+    var ingress: UInt16
+    var egress: UInt16
+    var verdict: Verdict
+    var reason: DropReason
+    var conntrack: ConntrackState
+    var frontend: FrontendKind
+    var isMasqueraded: Bool
+    var isReconstructed: Bool
+    var hasEgress: Bool
+    var hasBackend: Bool
+
+    init(_ packet: Packet) {
+        flow = packet.flow
+        backend = packet.backend
+        service = packet.service
+        ingress = packet.ingress
+        egress = packet.egress
+        verdict = packet.verdict
+        reason = packet.reason
+        conntrack = packet.conntrack
+        frontend = packet.frontend
+        isMasqueraded = packet.masquerade
+        isReconstructed = packet.marks.contains(.reconstructed)
+        hasEgress = packet.emissions > 0
+        hasBackend = packet.hasBackend
+    }
+}
+
+/// The names that comments use; a reload adds to them while the writer's thread reads.
+final class NameTable: Sendable {
+    private let names: Mutex<[String]>
+
+    init(_ names: [String]) { self.names = Mutex(names) }
+
+    func replace(_ names: [String]) { self.names.withLock { $0 = names } }
+
+    /// The name of a ServicePort; empty for an unknown one.
+    func name(_ number: UInt32) -> String { names.withLock { Int(number) < $0.count ? $0[Int(number)] : "" } }
+}
+
+/// Writes the structured comment of a packet: `culvert: verdict=forward service=default/web:http …`, in the words of the
+/// events; keys without a value are left out.
+struct TraceCommentWriter: Sendable {
+    let interfaces: [String]
+    let names: NameTable
+
+    func append(_ annotation: TraceAnnotation, to text: inout [UInt8]) {
+        func add(_ part: String) { text.append(contentsOf: part.utf8) }
+        add("culvert: verdict=\(annotation.verdict.word)")
+        if annotation.reason != .none { add(" reason=\(annotation.reason.id)") }
+        add(" interface=\(label(annotation.ingress))")
+        let service = names.name(annotation.service)
+        if !service.isEmpty { add(" service=\(service)") }
+        if annotation.frontend != .none { add(" frontend=\(annotation.frontend.word)") }
+        if annotation.hasBackend { add(" backend=\(annotation.backend)") }
+        if annotation.isMasqueraded { add(" masquerade=true") }
+        add(" conntrack=\(annotation.conntrack.word)")
+        if annotation.flow > 0 { add(" flow=\(annotation.flow)") }
+        if annotation.hasEgress { add(" egress=\(label(annotation.egress))") }
+        if annotation.isReconstructed { add(" reconstructed=true") }
+    }
+
+    private func label(_ interface: UInt16) -> String {
+        Int(interface) < interfaces.count ? interfaces[Int(interface)] : "-"
+    }
+}

@@ -1,0 +1,150 @@
+package import Capture
+internal import Datapath
+internal import Tables
+internal import Wire
+
+/// Which packets carry a comment in the trace.
+package enum TraceComments: String, Sendable, CaseIterable {
+    /// The first one of a flow, and every one that is not simply forwarded.
+    case notable
+    case all
+    case none
+}
+
+/// What a trace is to be.
+package struct TraceSettings: Sendable {
+    package var path: String
+    package var format: TraceFormat = .pcapng
+    package var comments: TraceComments = .notable
+    /// Whether the eBPF verdict option is written; some Wireshark releases damage it when they rewrite a file.
+    package var verdicts = true
+
+    package init(path: String) { self.path = path }
+}
+
+/// Records what a worker does to its packets, at the capture points of the trace.
+///
+/// Theory of operation: after a batch is decided, each packet is recorded in order: as it came (`LABEL:rx`; the headers
+/// from the preimage that the parser kept, the payload from the frame, where nothing changes), as it left (`LABEL:tx`),
+/// or where it ended (`drop`). All sightings of a packet have its number as packet id. Verdict and comment stand on the
+/// last sighting. So the order of records does not depend on the size of batches.
+struct TraceRecorder: ~Copyable {
+    private var producer: TraceProducer
+    private let dropPoint: UInt16
+    private let comments: TraceComments
+    private let verdicts: Bool
+
+    init(producer: consuming TraceProducer, interfaceCount: Int, settings: TraceSettings) {
+        self.producer = producer
+        dropPoint = UInt16(interfaceCount * 2)
+        comments = settings.comments
+        verdicts = settings.verdicts
+    }
+
+    /// The capture points of some interfaces: `rx` and `tx` of each, and `drop`.
+    static func points(_ interfaces: InterfaceTable) -> [TracePoint] {
+        interfaces.interfaces.flatMap { interface in
+            [
+                TracePoint(name: "\(interface.label):rx", details: "received from \(interface.label)"),
+                TracePoint(name: "\(interface.label):tx", details: "sent to \(interface.label)"),
+            ]
+        } + [TracePoint(name: "drop", details: "dropped, as received")]
+    }
+
+    /// Whether the trace cannot be written any more.
+    var hasFailed: Bool { producer.hasFailed }
+
+    /// Records all packets of a batch that was processed with its preimages kept.
+    mutating func record(_ batch: inout Batch) {
+        for number in 0..<batch.count {
+            let packet = batch.packets[number]
+            let isLast = packet.emissions == 0 && packet.verdict == .hold
+            recordReceived(packet, number, &batch, point: packet.ingress * 2, isLast: isLast)
+            if packet.emissions == 0 && !isLast {
+                recordReceived(packet, number, &batch, point: dropPoint, isLast: true)
+            }
+            var isFirst = true
+            for offset in 0..<Int(packet.emissions) {
+                let emission = batch.emissions[Int(packet.firstEmission) + offset]
+                recordSent(emission, packet, isFirst: isFirst && !emission.isReleased, &batch)
+                if !emission.isReleased { isFirst = false }
+            }
+        }
+        producer.flush()
+    }
+
+    private mutating func recordReceived(
+        _ packet: Packet, _ number: Int, _ batch: inout Batch, point: UInt16, isLast: Bool
+    ) {
+        let length = Int(packet.length)
+        let kept = min(length, Batch.preimageLength)
+        let head = batch.preimages.bytes(number, length: kept)
+        let tail = batch.frames.bytes(number, length: length).extracting(kept..<length)
+        append(
+            packet, point: point, direction: .inbound, number: packet.number, head: head, tail: tail,
+            originalLength: max(length, min(Int(packet.wireLength), Int(packet.totalLength))), isLast: isLast)
+    }
+
+    private mutating func recordSent(_ emission: Emission, _ packet: Packet, isFirst: Bool, _ batch: inout Batch) {
+        let bytes = batch.bytes(of: emission)
+        let isCut = !emission.isScratch && packet.length < Int32(packet.totalLength)
+        append(
+            packet, point: emission.egress * 2 + 1, direction: .outbound, number: emission.packetNumber,
+            head: bytes.bytes, tail: RawSpan(), originalLength: isCut ? Int(packet.totalLength) : Int(emission.length),
+            isLast: isFirst)
+    }
+
+    private mutating func append(
+        _ packet: Packet, point: UInt16, direction: TraceDirection, number: UInt64, head: RawSpan, tail: RawSpan,
+        originalLength: Int, isLast: Bool
+    ) {
+        var annotation = TraceAnnotation(packet)
+        let isNoted = isLast && isCommented(packet)
+        withAnnotationBytes(&annotation, isNoted: isNoted) { bytes in
+            producer.append(
+                point: point, direction: direction, packetID: number, time: packet.time,
+                verdict: isLast && verdicts ? packet.verdict.expressDataPathCode : nil, annotation: bytes, head: head,
+                tail: tail, originalLength: originalLength)
+        }
+    }
+
+    private func isCommented(_ packet: Packet) -> Bool {
+        switch comments {
+        case .all: true
+        case .none: false
+        case .notable: packet.verdict != .forward && packet.verdict != .pass || packet.marks.contains(.opensFlow)
+        }
+    }
+
+    private func withAnnotationBytes(
+        _ annotation: inout TraceAnnotation, isNoted: Bool, _ body: (RawSpan) -> Void
+    ) {
+        guard isNoted else { return body(RawSpan()) }
+        // Safe: an annotation is plain numbers; its padding is never looked at, only copied.
+        unsafe withUnsafeBytes(of: &annotation) { bytes in
+            unsafe body(RawSpan(_unsafeBytes: bytes))
+        }
+    }
+}
+
+extension TraceAnnotation {
+    /// Reads back what a recorder put into the ring.
+    init?(_ bytes: RawSpan) {
+        guard bytes.byteCount == MemoryLayout<TraceAnnotation>.size else { return nil }
+        // Safe: the bytes are those of an annotation of this process, as its size shows.
+        self = unsafe bytes.unsafeLoadUnaligned(as: TraceAnnotation.self)
+    }
+}
+
+extension Verdict {
+    /// The action of enum xdp_action in linux/bpf.h that comes nearest; nil where none does.
+    var expressDataPathCode: UInt8? {
+        switch self {
+        case .drop: 1
+        case .local: 2
+        case .reject, .answer: 3
+        case .forward, .pass: 4
+        case .hold, .undecided: nil
+        }
+    }
+}
