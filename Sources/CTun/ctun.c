@@ -10,7 +10,10 @@
  *
  * A window that does not close leaves a thread in a foreign namespace, where
  * everything it opens later would be wrong without a sign of it.  Nothing can be
- * saved then, and the process aborts.
+ * saved then, and the process aborts.  So that missing privilege cannot be the
+ * cause, the way back is tried before the thread leaves: it enters the namespace
+ * it is in.  (In `unshare -r`, without -n, a thread may enter namespaces of its
+ * own making, but not the one it came from.)
  *
  * Where the namespace asked for is the thread's own, there is no window: this
  * spares setns(2), and with it the need for CAP_SYS_ADMIN.
@@ -115,7 +118,8 @@ static struct ctun_result window_open(struct window *window, int netns)
 	if (is_same(window->home, netns)) {
 		close(window->home);
 		window->home = -1;
-	} else if (setns(netns, CLONE_NEWNET) < 0) {
+	} else if (setns(window->home, CLONE_NEWNET) < 0 ||
+		   setns(netns, CLONE_NEWNET) < 0) {
 		int error = errno;
 
 		close(window->home);
@@ -301,7 +305,7 @@ struct ctun_result ctun_new_netns(void)
 
 	if (window.home < 0)
 		return failed(CTUN_STEP_HOME, errno);
-	if (unshare(CLONE_NEWNET) < 0) {
+	if (setns(window.home, CLONE_NEWNET) < 0 || unshare(CLONE_NEWNET) < 0) {
 		int error = errno;
 
 		close(window.home);

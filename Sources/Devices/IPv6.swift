@@ -17,7 +17,7 @@ package enum IPv6State: Equatable, Sendable {
 /// To be called before the interface goes up, because a link that comes up announces itself (RFC 4861 section 6.3.7).
 /// Throws `SystemError` if neither way works.
 package func disableIPv6(
-    interface link: Link,
+    interface link: NetworkLink,
     in namespace: borrowing NetworkNamespace,
     over socket: inout RouteSocket
 ) throws(SystemError) -> IPv6State {

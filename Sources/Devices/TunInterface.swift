@@ -115,14 +115,14 @@ package struct TunInterface: ~Copyable, Sendable {
         _ name: String,
         in namespace: borrowing NetworkNamespace,
         over socket: inout RouteSocket
-    ) throws(SystemError) -> Link {
+    ) throws(SystemError) -> NetworkLink {
         if let link = try socket.link(named: name) { return link }
         throw SystemError(call: .getLink, object: "interface \(name) in \(namespace.label)", code: ENODEV)
     }
 
     /// Brings a link to its configuration, whatever it has already.
     private static func configure(
-        _ link: Link,
+        _ link: NetworkLink,
         as configuration: TunConfiguration,
         in namespace: borrowing NetworkNamespace,
         over socket: inout RouteSocket

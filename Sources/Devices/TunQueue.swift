@@ -74,7 +74,7 @@ package struct TunQueue: ~Copyable, Sendable {
     /// Opens a queue of interface `name` in a namespace; the calling thread stays where it is.
     ///
     /// Throws `SystemError`: EINVAL for a name that cannot be one, EBUSY if the interface exists (`creating`) or if
-    /// another process has it (`attaching`).
+    /// its only queue is open already, here or in another process (`attaching`).
     package init(
         _ opening: Opening,
         name: String,
@@ -152,7 +152,7 @@ package struct TunQueue: ~Copyable, Sendable {
             let summary =
                 opening == .creating
                 ? "interface \(name) exists already in \(namespace)"
-                : "interface \(name) in \(namespace) is in use by another process"
+                : "interface \(name) in \(namespace) is in use already"
             return SystemError(call: error.call, object: error.object, code: error.code, summary: summary)
         default:
             return error

@@ -17,7 +17,7 @@ package struct InterfaceAddress: Hashable, Sendable, CustomStringConvertible {
 }
 
 /// A network interface, as the kernel describes it.
-package struct Link: Equatable, Sendable {
+package struct NetworkLink: Equatable, Sendable {
     /// The interface's number in its namespace (ifindex); it stays until the interface is deleted.
     package let index: Int32
     package let name: String
@@ -165,7 +165,7 @@ package enum RouteMessages {
     }
 
     /// Reads RTM_NEWLINK; nil for other messages.
-    package static func parseLink(_ message: NetlinkMessage) throws(NetlinkMalformed) -> Link? {
+    package static func parseLink(_ message: NetlinkMessage) throws(NetlinkMalformed) -> NetworkLink? {
         guard Int(message.type) == RTM_NEWLINK else { return nil }
         guard message.payload.count >= 16, let index = message.payload.host32(at: 4),
             let flags = message.payload.host32(at: 8)
@@ -185,7 +185,7 @@ package enum RouteMessages {
             default: break
             }
         }
-        return Link(
+        return NetworkLink(
             index: Int32(bitPattern: index),
             name: name,
             mtu: mtu,

@@ -27,7 +27,7 @@ package struct RouteSocket: ~Copyable, Sendable {
     }
 
     /// The interface of this name; nil if there is none.
-    package mutating func link(named name: String) throws(SystemError) -> Link? {
+    package mutating func link(named name: String) throws(SystemError) -> NetworkLink? {
         do throws(SystemError) {
             return try query(RouteMessages.getLink(named: name), .getLink, "interface \(name)", RouteMessages.parseLink)
                 .first
@@ -38,7 +38,7 @@ package struct RouteSocket: ~Copyable, Sendable {
     }
 
     /// All interfaces of the namespace.
-    package mutating func links() throws(SystemError) -> [Link] {
+    package mutating func links() throws(SystemError) -> [NetworkLink] {
         try query(RouteMessages.getLinks(), .getLink, "interfaces", RouteMessages.parseLink)
     }
 
@@ -55,17 +55,17 @@ package struct RouteSocket: ~Copyable, Sendable {
     }
 
     /// Sets the MTU in bytes; a TUN takes 68 to 65,535.
-    package mutating func setMTU(_ mtu: UInt32, of link: Link) throws(SystemError) {
+    package mutating func setMTU(_ mtu: UInt32, of link: NetworkLink) throws(SystemError) {
         try change(RouteMessages.setMTU(mtu, index: link.index), .setLink, "MTU \(mtu) of interface \(link.name)")
     }
 
     /// Takes an interface up or down.
-    package mutating func setUp(_ up: Bool, _ link: Link) throws(SystemError) {
+    package mutating func setUp(_ up: Bool, _ link: NetworkLink) throws(SystemError) {
         try change(RouteMessages.setUp(up, index: link.index), .setLink, "interface \(link.name)")
     }
 
     /// Deletes an interface; one that is not there any more counts as deleted.
-    package mutating func delete(_ link: Link) throws(SystemError) {
+    package mutating func delete(_ link: NetworkLink) throws(SystemError) {
         do throws(SystemError) {
             try change(RouteMessages.deleteLink(index: link.index), .deleteLink, "interface \(link.name)")
         } catch {
@@ -74,31 +74,31 @@ package struct RouteSocket: ~Copyable, Sendable {
     }
 
     /// Adds an IPv4 address to an interface; EEXIST if it has it.
-    package mutating func add(_ address: InterfaceAddress, to link: Link) throws(SystemError) {
+    package mutating func add(_ address: InterfaceAddress, to link: NetworkLink) throws(SystemError) {
         let request = RouteMessages.changeAddress(address, adding: true, index: link.index)
         try change(request, .addAddress, "address \(address) of interface \(link.name)")
     }
 
     /// Takes an IPv4 address off an interface; EADDRNOTAVAIL if it does not have it.
-    package mutating func remove(_ address: InterfaceAddress, from link: Link) throws(SystemError) {
+    package mutating func remove(_ address: InterfaceAddress, from link: NetworkLink) throws(SystemError) {
         let request = RouteMessages.changeAddress(address, adding: false, index: link.index)
         try change(request, .deleteAddress, "address \(address) of interface \(link.name)")
     }
 
     /// Adds a route through an interface that is up, without gateway; EEXIST if the prefix has a route already.
-    package mutating func add(routeTo prefix: IPv4Prefix, through link: Link) throws(SystemError) {
+    package mutating func add(routeTo prefix: IPv4Prefix, through link: NetworkLink) throws(SystemError) {
         let request = RouteMessages.changeRoute(to: prefix, adding: true, index: link.index)
         try change(request, .addRoute, "route \(prefix) through interface \(link.name)")
     }
 
     /// Removes a route through an interface; ESRCH if there is none.
-    package mutating func remove(routeTo prefix: IPv4Prefix, through link: Link) throws(SystemError) {
+    package mutating func remove(routeTo prefix: IPv4Prefix, through link: NetworkLink) throws(SystemError) {
         let request = RouteMessages.changeRoute(to: prefix, adding: false, index: link.index)
         try change(request, .deleteRoute, "route \(prefix) through interface \(link.name)")
     }
 
     /// Turns IPv6 address generation off; EAFNOSUPPORT if the kernel or the interface has no IPv6.
-    package mutating func disableIPv6AddressGeneration(of link: Link) throws(SystemError) {
+    package mutating func disableIPv6AddressGeneration(of link: NetworkLink) throws(SystemError) {
         let request = RouteMessages.disableIPv6AddressGeneration(index: link.index)
         try change(request, .setLink, "IPv6 of interface \(link.name)")
     }
