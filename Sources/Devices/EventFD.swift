@@ -3,6 +3,7 @@ internal import Glibc
 
 /// An event that threads raise and epoll sees (eventfd(2)).
 package struct EventFD: ~Copyable, Sendable {
+    /// What epoll watches: readable while the event is raised.
     package let descriptor: Descriptor
 
     /// Makes an event that is not raised.

@@ -51,7 +51,7 @@ package struct NetworkNamespace: ~Copyable, Sendable {
     package init() throws(SystemError) {
         try self.init(
             opening: "/proc/thread-self/ns/net",
-            object: "network namespace of this process",
+            object: "network namespace /proc/thread-self/ns/net",
             label: "this namespace"
         )
     }

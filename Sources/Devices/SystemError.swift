@@ -42,6 +42,7 @@ package struct SystemError: Error, Equatable, Sendable {
     /// What the kernel said beyond the errno (netlink extended acknowledgement); nil if nothing.
     package let kernelMessage: String?
 
+    /// Describes a failure; the parameters are the properties of the same names.
     package init(
         call: Call,
         object: String,
@@ -72,12 +73,16 @@ package struct SystemError: Error, Equatable, Sendable {
 }
 
 extension SystemError: CustomStringConvertible {
+    /// What failed and why, in one sentence: with the summary, or else the object and the meaning of the errno.
     package var description: String {
         let name = Self.name(of: code) ?? "errno \(code)"
         let said = kernelMessage.map { ", kernel: \($0)" } ?? ""
         if let summary { return "\(summary) (\(call.rawValue): \(name)\(said))" }
         return "\(object): \(Self.text(of: code)) (\(call.rawValue): \(name)\(said))"
     }
+
+    /// How errors about a namespace begin; its name or path follows.
+    static let namespacePrefix = "network namespace "
 
     /// What the user can do about it; nil where nothing general helps.
     package var hint: String? {
@@ -91,10 +96,12 @@ extension SystemError: CustomStringConvertible {
         case (.setLink, EPERM), (.deleteLink, EPERM), (.addAddress, EPERM), (.deleteAddress, EPERM),
             (.addRoute, EPERM), (.deleteRoute, EPERM):
             "configuring an interface needs CAP_NET_ADMIN: run as root or inside `unshare -rn`"
-        case (.tunSetInterface, EINVAL):
+        case (.tunSetInterface, EINVAL) where summary == nil:
             "an existing interface can be attached to only if it is a TUN with the same queue and header settings"
-        case (.write, EROFS):
+        case (.open, EROFS):
             "/proc/sys is read-only here: mount it writable"
+        case (.open, ENOENT) where object.hasPrefix(Self.namespacePrefix) && !object.utf8.contains(UInt8(ascii: "/")):
+            "create it with `ip netns add \(object.dropFirst(Self.namespacePrefix.count))`"
         default: nil
         }
     }

@@ -3,6 +3,7 @@ internal import Glibc
 
 /// A timer that epoll sees, on the monotonic clock (timerfd_create(2)).
 package struct TimerFD: ~Copyable, Sendable {
+    /// What epoll watches: readable once the timer has expired.
     package let descriptor: Descriptor
 
     /// Makes a timer that is not armed.

@@ -6,8 +6,10 @@ package struct TunIdentity: Hashable, Sendable {
     package let namespaceInode: UInt64
     /// The interface's number in the namespace (ifindex).
     package let index: Int32
+    /// The name it had when it was recorded.
     package let name: String
 
+    /// Puts a record together.
     package init(namespaceInode: UInt64, index: Int32, name: String) {
         self.namespaceInode = namespaceInode
         self.index = index
@@ -17,6 +19,7 @@ package struct TunIdentity: Hashable, Sendable {
 
 /// What an interface is to be.
 package struct TunConfiguration: Equatable, Sendable {
+    /// 1 to 15 bytes; see `isValidInterfaceName`.
     package var name: String
     /// The first one is the source of what the namespace sends through the interface.
     package var addresses: [InterfaceAddress]
@@ -28,8 +31,10 @@ package struct TunConfiguration: Equatable, Sendable {
     package var allowsIPv6: Bool
     /// Whether the interface outlives its queues.
     package var isPersistent: Bool
+    /// How its queues are opened, all in the same way.
     package var options: TunOptions
 
+    /// By default an interface without addresses and routes, that goes with its last queue.
     package init(
         name: String,
         addresses: [InterfaceAddress] = [],

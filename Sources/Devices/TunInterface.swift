@@ -14,7 +14,9 @@ internal import Glibc
 
 /// A configured TUN interface and its first queue.
 package struct TunInterface: ~Copyable, Sendable {
+    /// What to record, to find a persistent interface again.
     package let identity: TunIdentity
+    /// What it was configured as.
     package let configuration: TunConfiguration
     /// What keeps IPv6 off; nil where it was allowed.
     package let ipv6: IPv6State?

@@ -20,8 +20,10 @@ internal import Glibc
 
 /// What a queue's reader can take unfinished, TUN_F_* of linux/if_tun.h; needs a virtio-net header.
 package struct TunOffloads: OptionSet, Sendable {
+    /// The bits as TUNSETOFFLOAD takes them.
     package let rawValue: UInt32
 
+    /// Takes bits as they are.
     package init(rawValue: UInt32) { self.rawValue = rawValue }
 
     /// Frames whose transport checksum is still to be computed.
@@ -45,6 +47,7 @@ package struct TunOptions: Equatable, Sendable {
     /// What the reader can take; ignored without a header.
     package var offloads: TunOffloads
 
+    /// By default a single queue of bare datagrams.
     package init(multiQueue: Bool = false, headerSize: Int = 0, offloads: TunOffloads = []) {
         self.multiQueue = multiQueue
         self.headerSize = headerSize
@@ -161,6 +164,7 @@ package struct TunQueue: ~Copyable, Sendable {
 }
 
 extension TunQueue: Device {
+    /// Readable while a frame waits, in error once the interface is deleted; see `Device`.
     package var pollDescriptor: Int32 { descriptor.number }
 
     /// Reads the next frame; see `Device`.

@@ -21,8 +21,10 @@ struct NetworkNamespaceTests {
         let error = try failure { () throws(SystemError) in try NetworkNamespace(named: "culvert-web-9") }
         #expect(error.code == ENOENT)
         #expect("\(error)" == "network namespace culvert-web-9 does not exist (open: ENOENT)")
+        #expect(error.hint == "create it with `ip netns add culvert-web-9`")
         let path = try failure { () throws(SystemError) in try NetworkNamespace(path: "/nowhere/net") }
         #expect("\(path)" == "network namespace /nowhere/net does not exist (open: ENOENT)")
+        #expect(path.hint == nil)
     }
 
     @Test(

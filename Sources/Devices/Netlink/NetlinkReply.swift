@@ -20,6 +20,7 @@ package struct NetlinkMessage: Equatable, Sendable {
     package let flags: UInt16
     /// The number of the request that this answers.
     package let sequence: UInt32
+    /// What follows the header: the fixed structure, then attributes.
     package let payload: ArraySlice<UInt8>
 
     /// Takes a datagram apart; never traps, whatever the bytes.
@@ -41,7 +42,9 @@ package struct NetlinkMessage: Equatable, Sendable {
 
 /// An attribute of a message: a type without its flag bits, and its value.
 package struct NetlinkAttribute: Equatable, Sendable {
+    /// The type, such as IFLA_MTU.
     package let type: Int
+    /// The value, without padding.
     package let value: ArraySlice<UInt8>
 
     /// Takes a run of attributes apart; never traps, whatever the bytes.
@@ -88,6 +91,7 @@ package struct NetlinkExchange: Sendable {
     /// Whether the tables changed while the kernel listed them (NLM_F_DUMP_INTR), so that the list may be wrong.
     package private(set) var isInconsistent = false
 
+    /// Expects the reply to the request that carried this number.
     package init(sequence: UInt32) {
         self.sequence = sequence
     }

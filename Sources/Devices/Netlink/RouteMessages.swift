@@ -4,15 +4,18 @@ package import Wire
 
 /// An IPv4 address of an interface and the prefix that is reached through it.
 package struct InterfaceAddress: Hashable, Sendable, CustomStringConvertible {
+    /// The address itself, host bits included.
     package let address: IPv4Address
     /// 0 to 32; larger values count as 32.
     package let prefixLength: UInt8
 
+    /// An address with the length of its prefix; alone, a /32.
     package init(_ address: IPv4Address, prefixLength: UInt8 = 32) {
         self.address = address
         self.prefixLength = min(prefixLength, 32)
     }
 
+    /// CIDR notation with the host bits: `10.244.0.11/24`.
     package var description: String { "\(address)/\(prefixLength)" }
 }
 
@@ -20,6 +23,7 @@ package struct InterfaceAddress: Hashable, Sendable, CustomStringConvertible {
 package struct NetworkLink: Equatable, Sendable {
     /// The interface's number in its namespace (ifindex); it stays until the interface is deleted.
     package let index: Int32
+    /// The name, which an administrator may change.
     package let name: String
     /// In bytes, headers of the link layer not counted.
     package let mtu: UInt32
@@ -28,6 +32,7 @@ package struct NetworkLink: Equatable, Sendable {
     /// The driver's name, such as `tun`; empty where it has none (`lo`).
     package let kind: String
 
+    /// Puts a description together.
     package init(index: Int32, name: String, mtu: UInt32, isUp: Bool, kind: String) {
         self.index = index
         self.name = name
@@ -39,12 +44,14 @@ package struct NetworkLink: Equatable, Sendable {
 
 /// A unicast route of the main table that leaves through an interface.
 package struct InterfaceRoute: Hashable, Sendable {
+    /// Where it leads; 0.0.0.0/0 for the default route.
     package let destination: IPv4Prefix
     /// RTPROT_*: 2 if the kernel made it (with an address), 4 if Culvert or an administrator did.
     package let origin: UInt8
     /// The interface's number.
     package let linkIndex: Int32
 
+    /// Puts a route together.
     package init(destination: IPv4Prefix, origin: UInt8, linkIndex: Int32) {
         self.destination = destination
         self.origin = origin
