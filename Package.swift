@@ -25,14 +25,14 @@ let package = Package(
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
     targets: [
-        .target(name: "CIntrinsics"),
+        .target(name: "CShims"),
         .target(name: "CTun"),
-        .target(name: "CPcap", linkerSettings: [.linkedLibrary("pcap")]),  // apt: libpcap-dev
+        .systemLibrary(name: "CPcap", pkgConfig: "libpcap", providers: [.apt(["libpcap-dev"])]),
         .target(name: "Wire", swiftSettings: settings),
-        .target(name: "Tables", dependencies: ["CIntrinsics"], swiftSettings: settings),
+        .target(name: "Tables", dependencies: ["CShims"], swiftSettings: settings),
         .target(name: "Datapath", dependencies: ["Wire", "Tables"], swiftSettings: settings),
         .target(name: "Devices", dependencies: ["CTun", "Wire"], swiftSettings: settings),
-        .target(name: "Capture", dependencies: ["CPcap", "Wire"], swiftSettings: settings),
+        .target(name: "Capture", dependencies: ["CPcap", "CShims", "Wire"], swiftSettings: settings),
         .target(name: "Kubernetes", dependencies: ["Wire", "Yams"], swiftSettings: settings),
         .target(name: "Services", dependencies: ["Kubernetes", "Datapath", "Wire"], swiftSettings: settings),
         .target(

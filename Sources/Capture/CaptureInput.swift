@@ -1,4 +1,5 @@
 internal import CPcap
+internal import CShims
 internal import Glibc
 
 // # Theory of operation

@@ -1,4 +1,4 @@
-public import CIntrinsics
+public import CShims
 
 /// Asks the processor to load a cache line ahead of its use; Swift itself has no word for it.
 public enum Prefetch {

@@ -1,5 +1,6 @@
 package import Capture
 package import Datapath
+internal import Services
 internal import Tables
 internal import Wire
 

@@ -98,13 +98,19 @@ struct TraceRecorder: ~Copyable {
         _ packet: Packet, point: UInt16, direction: TraceDirection, number: UInt64, head: RawSpan, tail: RawSpan,
         originalLength: Int, isLast: Bool
     ) {
-        var annotation = TraceAnnotation(packet)
-        let isNoted = isLast && isCommented(packet)
-        withAnnotationBytes(&annotation, isNoted: isNoted) { bytes in
+        let verdict = isLast && verdicts ? packet.verdict.expressDataPathCode : nil
+        guard isLast && isCommented(packet) else {
             producer.append(
-                point: point, direction: direction, packetID: number, time: packet.time,
-                verdict: isLast && verdicts ? packet.verdict.expressDataPathCode : nil, annotation: bytes, head: head,
-                tail: tail, originalLength: originalLength)
+                point: point, direction: direction, packetID: number, time: packet.time, verdict: verdict,
+                annotation: RawSpan(), head: head, tail: tail, originalLength: originalLength)
+            return
+        }
+        let annotation = TraceAnnotation(packet)
+        // Safe: an annotation is plain numbers; its padding is never looked at, only copied.
+        unsafe withUnsafeBytes(of: annotation) { bytes in
+            _ = producer.append(
+                point: point, direction: direction, packetID: number, time: packet.time, verdict: verdict,
+                annotation: unsafe RawSpan(_unsafeBytes: bytes), head: head, tail: tail, originalLength: originalLength)
         }
     }
 
@@ -113,16 +119,6 @@ struct TraceRecorder: ~Copyable {
         case .all: true
         case .none: false
         case .notable: packet.verdict != .forward && packet.verdict != .pass || packet.marks.contains(.opensFlow)
-        }
-    }
-
-    private func withAnnotationBytes(
-        _ annotation: inout TraceAnnotation, isNoted: Bool, _ body: (RawSpan) -> Void
-    ) {
-        guard isNoted else { return body(RawSpan()) }
-        // Safe: an annotation is plain numbers; its padding is never looked at, only copied.
-        unsafe withUnsafeBytes(of: &annotation) { bytes in
-            unsafe body(RawSpan(_unsafeBytes: bytes))
         }
     }
 }

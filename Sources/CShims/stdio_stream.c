@@ -1,5 +1,5 @@
 #define _GNU_SOURCE
-#include "CPcap.h"
+#include "stdio_stream.h"
 
 #include <stdio_ext.h>
 #include <stdlib.h>

@@ -1,9 +1,8 @@
-#ifndef CULVERT_CPCAP_H
-#define CULVERT_CPCAP_H
+#ifndef CULVERT_STDIO_STREAM_H
+#define CULVERT_STDIO_STREAM_H
 
-/* libpcap as Swift sees it, and what stdio offers and Swift cannot reach. */
+/* What stdio offers and Swift cannot reach. */
 
-#include <pcap/pcap.h>
 #include <stdio.h>
 
 /*

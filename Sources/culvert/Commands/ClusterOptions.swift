@@ -1,0 +1,43 @@
+internal import ArgumentParser
+internal import Control
+internal import Foundation
+internal import Kubernetes
+
+/// The options of every command that needs a cluster: its configuration and its manifests.
+struct ClusterOptions: ParsableArguments {
+    @Option(name: [.customShort("c"), .long], help: "The configuration file.")
+    var config: String
+
+    @Option(
+        name: [.customShort("f"), .customLong("filename")], parsing: .singleValue,
+        help: "A manifest file, a directory of them, or - for standard input; may be repeated.")
+    var manifests: [String]
+
+    @Flag(name: [.customShort("q"), .long], help: "Print nothing but errors.")
+    var quiet = false
+
+    /// Loads and compiles; warnings go to standard error unless it is to be quiet.
+    func load() throws(Failure) -> Cluster {
+        let cluster = try compile(try settings())
+        if !quiet {
+            for warning in cluster.manifests.warnings { writeToStandardError("culvert: warning: \(warning)\n") }
+        }
+        return cluster
+    }
+
+    private func settings() throws(Failure) -> Configuration {
+        do throws(ConfigurationError) {
+            return try ConfigurationReader.read(path: config, environment: ProcessInfo.processInfo.environment)
+        } catch {
+            throw Failure.input(error.faults, hint: error.hint)
+        }
+    }
+
+    private func compile(_ configuration: Configuration) throws(Failure) -> Cluster {
+        do throws(ManifestError) {
+            return try Cluster(configuration, manifests: manifests)
+        } catch {
+            throw Failure.input(error.faults.map(\.description) + (error.omitted > 0 ? ["and \(error.omitted) more"] : []))
+        }
+    }
+}

@@ -1,0 +1,81 @@
+internal import ArgumentParser
+internal import Capture
+internal import Control
+internal import Datapath
+
+/// `culvert replay`: a capture through the pipeline.
+struct ReplayCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "replay",
+        abstract: "Replay a capture through the datapath, clocked by its own times.",
+        discussion: """
+            Examples:
+              culvert replay -c culvert.yaml -f web.yaml capture.pcap
+              culvert replay -c culvert.yaml -f web.yaml capture.pcap -w trace.pcapng -o json 'tcp port 80'
+            """)
+
+    @OptionGroup var cluster: ClusterOptions
+    @OptionGroup var traceFile: TraceFileOptions
+
+    @Argument(help: "The capture, pcap or pcapng; - for standard input.")
+    var input: String
+
+    @Argument(help: "A pcap filter expression; what it leaves out does not enter the pipeline.")
+    var filter: [String] = []
+
+    @Option(name: [.customShort("o"), .long], help: "Print an event for every packet: text or json.")
+    var output: ReplaySettings.Output?
+
+    @Option(help: "The seed of every choice: the same seed gives the same bytes.")
+    var seed: UInt64 = 1
+
+    @Option(help: "Packets that are worked on together, 1 to \(Batch.maximumCount); the output does not depend on it.")
+    var batch = Batch.maximumCount
+
+    @Option(help: "What becomes of packets from a frontend, in a capture taken at a client: reconstruct or as-is.")
+    var replies = Replies.reconstruct
+
+    enum Replies: String, ExpressibleByArgument, CaseIterable {
+        case reconstruct
+        case asIs = "as-is"
+    }
+
+    func validate() throws {
+        guard (1...Batch.maximumCount).contains(batch) else {
+            throw ValidationError("--batch \(batch): is outside 1-\(Batch.maximumCount)")
+        }
+    }
+
+    func run() throws {
+        var settings = ReplaySettings(input: input)
+        settings.filter = filter.isEmpty ? nil : filter.joined(separator: " ")
+        settings.seed = seed
+        settings.batch = batch
+        settings.output = cluster.quiet ? nil : output
+        settings.trace = try traceFile.settings(input: input)
+        settings.reconstructsReplies = replies == .reconstruct
+        if settings.trace?.path == "-" && output != nil {
+            throw Failure.input(["-w - and -o \(output?.rawValue ?? ""): both want standard output"])
+        }
+        var session = ReplaySession(try cluster.load(), settings, version: culvertVersion)
+        do throws(CaptureError) {
+            let summary = try session.run { bytes throws(CaptureError) in try writeToStandardOutput(bytes) }
+            if output == nil && !cluster.quiet && settings.trace?.path != "-" { try writeToStandardOutput(summary.text) }
+        } catch {
+            throw Failure(error)
+        }
+    }
+}
+
+extension ReplaySettings.Output: ExpressibleByArgument {}
+
+extension Failure {
+    /// A capture that cannot be read is bad input; a trace that cannot be written is a failure.
+    init(_ error: CaptureError) {
+        switch error.kind {
+        case .write: self = .failed("\(error)")
+        case .closedPipe: self = Failure(lines: ["\(error)"], hint: nil, code: 1)
+        case .open, .format, .damaged, .filter, .usage: self = .input(["\(error)"])
+        }
+    }
+}
