@@ -6,7 +6,7 @@ let culvertVersion = "0.1.0"
 
 /// The command line: reads the arguments, and turns every failure into one line and an exit code.
 @main
-struct Culvert: ParsableCommand {
+struct Culvert: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "culvert",
         abstract: "The Kubernetes Service data path in user space, one that you can run, replay and explain.",
@@ -20,16 +20,20 @@ struct Culvert: ParsableCommand {
             """,
         version: culvertVersion,
         subcommands: [
-            ReplayCommand.self,
+            RunCommand.self, ReplayCommand.self,
             ExplainCommand.self, VersionCommand.self,
         ])
 
-    static func main() {
+    static func main() async {
         // A closed pipe is an error of the write, not the end of the program.
         signal(SIGPIPE, SIG_IGN)
         do {
             var command = try parseAsRoot()
-            try command.run()
+            if var command = command as? any AsyncParsableCommand {
+                try await command.run()
+            } else {
+                try command.run()
+            }
         } catch let failure as Failure {
             failure.report()
             Glibc.exit(failure.code)

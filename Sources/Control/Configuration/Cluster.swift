@@ -1,4 +1,5 @@
 package import Datapath
+internal import Devices
 package import Kubernetes
 package import Services
 internal import Wire

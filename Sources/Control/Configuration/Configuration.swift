@@ -1,4 +1,5 @@
 package import Datapath
+package import Devices
 package import Wire
 
 /// The configuration file: what the node is, what the cluster uses, and which interfaces to make (docs/configuration.md).
@@ -61,7 +62,8 @@ package struct Configuration: Sendable {
         package var name = ""
         /// The namespace by name or path; nil for the daemon's own (the host interface).
         package var namespace: String?
-        package var address: IPv4Prefix?
+        /// Its address inside the namespace; the length is that of the prefix on the link.
+        package var address: InterfaceAddress?
         package var reaches: [IPv4Prefix] = []
         package var routes: [IPv4Prefix] = []
         package var mtu = 1500

@@ -1,4 +1,5 @@
 internal import Datapath
+internal import Devices
 internal import Kubernetes
 internal import Wire
 internal import Yams
@@ -151,11 +152,14 @@ final class SettingsReader {
         }
 
         /// An address with the length of its prefix; the host bits count, unlike in a block.
-        func interfaceAddress(_ key: String, _ set: (IPv4Prefix) -> Void) {
+        func interfaceAddress(_ key: String, _ set: (InterfaceAddress) -> Void) {
             text(key) { text in
-                parse(place(key), text, "an address of its own such as 10.244.0.11/32") { text -> IPv4Prefix? in
-                    guard let prefix = IPv4Prefix(text, allowingHostBits: true), prefix.length == 32 else { return nil }
-                    return prefix
+                parse(place(key), text, "an address such as 10.244.0.11/32") { text -> InterfaceAddress? in
+                    let parts = text.split(separator: "/", maxSplits: 1)
+                    guard let address = parts.first.flatMap({ IPv4Address($0) }),
+                        let prefix = IPv4Prefix(text, allowingHostBits: true)
+                    else { return nil }
+                    return InterfaceAddress(address, prefixLength: prefix.length)
                 }.map(set)
             }
         }

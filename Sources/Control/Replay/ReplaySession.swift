@@ -62,7 +62,9 @@ package struct ReplaySession: ~Copyable {
             if let damage = try process(&reader, &none, write) { throw damage }
             return summary(reader)
         }
-        let writer = try TraceWriter(path: trace.path, options: traceOptions(trace), comment: commentFormatter())
+        let formatter = TraceCommentWriter.formatter(
+            interfaces: pipeline.interfaces.interfaces.map(\.label), names: NameTable(cluster.registry.names))
+        let writer = try TraceWriter(path: trace.path, options: traceOptions(trace), comment: formatter)
         let damage = try record(&reader, writer, trace, write)
         try writer.finish()
         if let damage { throw damage }
@@ -155,14 +157,6 @@ package struct ReplaySession: ~Copyable {
         options.verdicts = trace.verdicts ? .expressDataPath : nil
         options.mode = .blocking
         return options
-    }
-
-    private func commentFormatter() -> TraceCommentFormatter {
-        let comments = TraceCommentWriter(
-            interfaces: pipeline.interfaces.interfaces.map(\.label), names: NameTable(cluster.registry.names))
-        return { bytes, text in
-            if let annotation = TraceAnnotation(bytes) { comments.append(annotation, to: &text) }
-        }
     }
 }
 

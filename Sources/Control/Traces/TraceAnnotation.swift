@@ -1,3 +1,4 @@
+internal import Capture
 internal import Datapath
 internal import Synchronization
 internal import Wire
@@ -52,6 +53,14 @@ final class NameTable: Sendable {
 struct TraceCommentWriter: Sendable {
     let interfaces: [String]
     let names: NameTable
+
+    /// The function that a trace's writer calls for each annotation.
+    static func formatter(interfaces: [String], names: NameTable) -> TraceCommentFormatter {
+        let writer = TraceCommentWriter(interfaces: interfaces, names: names)
+        return { bytes, text in
+            if let annotation = TraceAnnotation(bytes) { writer.append(annotation, to: &text) }
+        }
+    }
 
     func append(_ annotation: TraceAnnotation, to text: inout [UInt8]) {
         func add(_ part: String) { text.append(contentsOf: part.utf8) }

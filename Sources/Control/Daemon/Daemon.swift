@@ -1,0 +1,97 @@
+internal import Capture
+internal import Datapath
+internal import Devices
+internal import Foundation
+internal import Kubernetes
+package import Logging
+internal import ServiceLifecycle
+internal import Services
+internal import Wire
+
+/// The running datapath: interfaces in their namespaces, a worker, a trace.
+///
+/// Theory of operation: `init` makes everything that can fail (interfaces, trace file) or nothing; `run` starts the
+/// worker's thread and waits for the end of it, which a graceful shutdown asks for. The interfaces belong to the
+/// descriptors of this process: however it ends, they go with it.
+package final class Daemon: ServiceLifecycle.Service {
+    private let worker: WorkerThread
+    private let stop: StopSignal
+    private let writer: TraceWriter?
+    private let logger: Logger
+
+    /// Makes the interfaces and the trace; on failure nothing is left of either.
+    package init(_ cluster: Cluster, _ settings: DaemonSettings, logger: Logger) throws(DaemonError) {
+        guard !cluster.configuration.interfaces.isEmpty else {
+            throw DaemonError("interfaces: none is configured, so there is nothing to run between")
+        }
+        if cluster.node.addresses.isEmpty {
+            throw DaemonError("node.addresses: is missing, and no Node object of this name has an InternalIP")
+        }
+        let ports = try Port.open(cluster)
+        let interfaces = cluster.interfaceTable(isReplay: false)
+        let pipeline = Pipeline(
+            cluster.datapathConfiguration(seed: settings.seed, isReplay: false), interfaces: interfaces,
+            services: ServiceTable(cluster.rules, seed: settings.seed))
+        var recorder: TraceRecorder?
+        do {
+            writer = try settings.trace.map { trace throws(CaptureError) in
+                try Self.makeWriter(trace, cluster, interfaces, settings.version)
+            }
+            if let trace = settings.trace, let producer = writer?.producer() {
+                recorder = TraceRecorder(
+                    producer: producer, interfaceCount: interfaces.interfaces.count, settings: trace)
+            }
+        } catch {
+            throw DaemonError("\(error)")
+        }
+        do throws(SystemError) {
+            stop = try StopSignal()
+        } catch {
+            throw DaemonError(error)
+        }
+        worker = WorkerThread(
+            Worker(pipeline, ports: ports, recorder: recorder, mailbox: Mailbox(), stop: stop, logger: logger))
+        self.logger = logger
+        for service in cluster.manifests.services where !service.externalIPs.isEmpty || !service.loadBalancerVIPs.isEmpty {
+            let addresses = (service.externalIPs + service.loadBalancerVIPs).map(\.description).joined(separator: ", ")
+            logger.info("\(service.reference) is served on \(addresses)")
+        }
+    }
+
+    private static func makeWriter(
+        _ trace: TraceSettings, _ cluster: Cluster, _ interfaces: InterfaceTable, _ version: String
+    ) throws(CaptureError) -> TraceWriter {
+        var options = TraceOptions(application: "culvert \(version)", points: TraceRecorder.points(interfaces))
+        options.format = trace.format
+        options.comment = "live, node \(cluster.node.name)"
+        options.names = TraceNames.names(of: cluster)
+        options.verdicts = trace.verdicts ? .expressDataPath : nil
+        options.mode = .lossy
+        return try TraceWriter(
+            path: trace.path, options: options,
+            comment: TraceCommentWriter.formatter(
+                interfaces: interfaces.interfaces.map(\.label), names: NameTable(cluster.registry.names)))
+    }
+
+    /// Moves packets until a graceful shutdown; finishes the trace.
+    package func run() async throws {
+        logger.info("ready")
+        do {
+            let summary = try await withGracefulShutdownHandler {
+                try await worker.run()
+            } onGracefulShutdown: { [stop] in
+                stop.raise()
+            }
+            logger.info("\(summary)")
+        } catch let error as SystemError {
+            throw DaemonError(error)
+        }
+        guard let writer else { return }
+        do throws(CaptureError) {
+            try writer.finish()
+        } catch {
+            throw DaemonError("\(error)")
+        }
+        if writer.lostRecords > 0 { logger.warning("the trace lacks \(writer.lostRecords) packets: the writer fell behind") }
+    }
+}

@@ -1,0 +1,192 @@
+internal import Datapath
+internal import Devices
+internal import Foundation
+internal import Glibc
+internal import Logging
+internal import Synchronization
+internal import Tables
+internal import Wire
+
+/// The loop that moves packets: reads batches from the ports, lets the pipeline decide, writes what leaves.
+///
+/// Theory of operation: one thread owns the ports, the pipeline and the recorder. It reads all ports that are ready until
+/// the batch is full or nothing is left, processes, writes, and only then waits again. All frames of a batch share one
+/// reading of each clock. With flows in the table it wakes once a second to clear away what is over; an idle daemon
+/// without flows sleeps.
+struct Worker: ~Copyable {
+    private var pipeline: Pipeline
+    private var batch: Batch
+    private let ports: [Port]
+    private var recorder: TraceRecorder?
+    private let mailbox: Mailbox
+    private var seenGeneration: UInt64 = 0
+    private let stop: StopSignal
+    private let logger: Logger
+
+    private static let stopToken = UInt64.max
+
+    init(
+        _ pipeline: consuming Pipeline, ports: [Port], recorder: consuming TraceRecorder?, mailbox: Mailbox,
+        stop: StopSignal, logger: Logger
+    ) {
+        batch = Batch(keepsPreimages: recorder != nil)
+        self.pipeline = pipeline
+        self.ports = ports
+        self.recorder = recorder
+        self.mailbox = mailbox
+        self.logger = logger
+        self.stop = stop
+    }
+
+    /// Runs until it is told to stop, or no port is left.
+    mutating func run() throws(SystemError) {
+        var epoll = try Epoll(capacity: ports.count + 1)
+        for (number, port) in ports.enumerated() { try epoll.add(port.queue.pollDescriptor, token: UInt64(number)) }
+        try epoll.add(stop.event.descriptor.number, token: Self.stopToken)
+        var turn = 0
+        while !stop.isRaised {
+            let events = try epoll.wait(milliseconds: pipeline.flows.count > 0 ? 1000 : nil)
+            var mayHaveMore = events > 0
+            while mayHaveMore && !stop.isRaised {
+                mayHaveMore = false
+                batch.clear()
+                // Another port goes first each time, so that none can keep the others waiting.
+                turn &+= 1
+                for step in 0..<events {
+                    let token = epoll[(turn &+ step) % events].token
+                    if token == Self.stopToken { continue }
+                    let port = ports[Int(token)]
+                    if try read(port, Int(token)) { mayHaveMore = true }
+                    if port.isGone { try? epoll.remove(port.queue.pollDescriptor) }
+                }
+                if batch.count > 0 { try processBatch() }
+            }
+            if let table = mailbox.take(since: &seenGeneration) { pipeline.replaceServices(table) }
+            pipeline.expire(now: UInt64(monotonicNanoseconds()))
+            if ports.allSatisfy(\.isGone) {
+                logger.error("no interface is left")
+                return
+            }
+        }
+    }
+
+    /// Fills the batch from a port; true when the port may have more.
+    private mutating func read(_ port: Port, _ number: Int) throws(SystemError) -> Bool {
+        while batch.count < Batch.maximumCount {
+            let result: ReadResult
+            do {
+                var buffer = batch.frames.buffer(batch.count, header: port.queue.headerSize)
+                result = try port.queue.read(into: &buffer)
+            }
+            switch result {
+            case .frame(let length):
+                port.framesRead += 1
+                var packet = Packet()
+                packet.length = Int32(truncatingIfNeeded: max(length - port.queue.headerSize, 0))
+                packet.wireLength = packet.length
+                packet.ingress = UInt16(truncatingIfNeeded: number)
+                _ = batch.append(packet)
+            case .empty, .down:
+                return false
+            case .gone:
+                port.isGone = true
+                logger.warning("interface \(port.label) was deleted")
+                return false
+            }
+        }
+        return true
+    }
+
+    private mutating func processBatch() throws(SystemError) {
+        if let table = mailbox.take(since: &seenGeneration) { pipeline.replaceServices(table) }
+        let now = UInt64(monotonicNanoseconds())
+        let time = realtimeNanoseconds()
+        var number = pipeline.counters.received
+        for index in 0..<batch.count {
+            number += 1
+            batch.packets[index].number = number
+            batch.packets[index].now = now
+            batch.packets[index].time = time
+        }
+        pipeline.process(&batch)
+        for index in 0..<batch.emissionCount { try write(batch.emissions[index]) }
+        recorder?.record(&batch)
+    }
+
+    private mutating func write(_ emission: Emission) throws(SystemError) {
+        let port = ports[Int(emission.egress)]
+        let result: WriteResult
+        do {
+            let bytes = batch.bytes(of: emission)
+            result = try port.queue.write(bytes.bytes)
+        }
+        if result == .sent { port.framesWritten += 1 } else { port.framesLost += 1 }
+    }
+
+    private func realtimeNanoseconds() -> UInt64 {
+        var now = timespec()
+        // Safe: the kernel writes one timespec.
+        unsafe clock_gettime(CLOCK_REALTIME, &now)
+        return UInt64(now.tv_sec) * 1_000_000_000 + UInt64(now.tv_nsec)
+    }
+
+    /// Gives up the recorder, so that its trace can be finished; call it after `run`.
+    mutating func endRecording() { recorder = nil }
+
+    /// What became of the packets, in a line for the log.
+    var summary: String {
+        var parts = ["\(pipeline.counters.received) packets"]
+        for verdict in Verdict.allCases where pipeline.counters[verdict] > 0 {
+            parts.append("\(verdict.word) \(pipeline.counters[verdict])")
+        }
+        for reason in DropReason.allCases where pipeline.counters[reason] > 0 {
+            parts.append("\(reason.id) \(pipeline.counters[reason])")
+        }
+        for port in ports where port.framesLost > 0 { parts.append("\(port.label) lost \(port.framesLost) on writing") }
+        return parts.joined(separator: ", ")
+    }
+}
+
+/// Asks a worker to end; from any thread.
+final class StopSignal: Sendable {
+    let event: EventFD
+    private let flag = Atomic<Bool>(false)
+
+    init() throws(SystemError) { event = try EventFD() }
+
+    var isRaised: Bool { flag.load(ordering: .acquiring) }
+
+    func raise() {
+        flag.store(true, ordering: .releasing)
+        try? event.signal()
+    }
+}
+
+/// A worker and the thread it runs on.
+final class WorkerThread {
+    private var worker: Worker
+
+    init(_ worker: consuming Worker) { self.worker = worker }
+
+    /// Runs the worker on a thread of its own; gives what the log says of it at the end.
+    func run() async throws(SystemError) -> String {
+        let failure: SystemError? = await withCheckedContinuation { continuation in
+            let thread = Thread { [self] in
+                do throws(SystemError) {
+                    try worker.run()
+                    continuation.resume(returning: nil)
+                } catch {
+                    continuation.resume(returning: error)
+                }
+            }
+            thread.name = "culvert-worker"
+            thread.start()
+        }
+        worker.endRecording()
+        if let failure { throw failure }
+        return worker.summary
+    }
+}
+
+// Safe: only `run` touches the worker: on its thread, and, after that has ended, on the caller's.
+extension WorkerThread: @unchecked Sendable {}
