@@ -29,16 +29,17 @@ public struct IPv4Packet: ~Copyable, ~Escapable {
     /// The length of a header without options, in bytes.
     @inlinable public static var minimumHeaderLength: Int { 20 }
 
-    /// Checks version and lengths, in the order of RFC 1812 section 5.2.2.
+    /// Checks version and lengths (RFC 1812 section 5.2.2); what is not IPv4 is named so however short it is.
     ///
     /// `wireLength` is the length of the packet before a capture cut it; a live packet has all its bytes.
     @_lifetime(copy bytes)
     @inlinable public init(validating bytes: consuming MutableRawSpan, wireLength: Int) throws(Malformed) {
-        guard bytes.byteCount >= Field.end else { throw .shortIP }
+        guard bytes.byteCount > 0 else { throw .shortIP }
         let versionAndLength = bytes.load8(Field.versionAndLength)
         guard versionAndLength >> 4 == 4 else { throw .version }
+        guard bytes.byteCount >= Field.end else { throw .shortIP }
         let header = Int(versionAndLength & 0xf) &* 4
-        guard header >= Field.end else { throw .headerLength }
+        guard header >= Field.end, header <= wireLength else { throw .headerLength }
         guard header <= bytes.byteCount else { throw .shortIP }
         let total = Int(bytes.loadBE16(Field.totalLength))
         guard total >= header, total <= wireLength else { throw .totalLength }

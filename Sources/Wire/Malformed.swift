@@ -1,10 +1,10 @@
 /// What is wrong with the bytes of a packet; each case is a drop reason of the datapath (`malformed.…`, `short.…`).
 public enum Malformed: UInt8, Error, Sendable {
-    /// Fewer bytes than an IPv4 header has, or than its IHL says.
+    /// Fewer bytes than an IPv4 header has; or a capture kept fewer than its IHL says.
     case shortIP
     /// The version field is not 4.
     case version
-    /// The header length field says less than 20 bytes (RFC 791 section 3.1).
+    /// The header length field says less than 20 bytes, or more than the packet has (RFC 791 section 3.1).
     case headerLength
     /// The total length is below the header length or beyond the frame.
     case totalLength

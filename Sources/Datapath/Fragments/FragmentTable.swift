@@ -7,7 +7,8 @@ internal import Wire
 /// what became of it is kept under (source, destination, protocol, identification), as the fragments carry it before
 /// translation. Later fragments follow it. Those that come before it are held, copied into buffers of their own, and
 /// leave right behind it, each under its own packet number. A bit map of the eight-byte units seen finds overlaps,
-/// which end a datagram (RFC 5722 says so for IPv6; for IPv4 it is the defence against RFC 1858's attacks).
+/// which end a datagram (RFC 5722 says so for IPv6; for IPv4 it is the defence against RFC 1858's attacks); a second
+/// one, of where fragments begin, tells a repeated fragment from an overlap.
 /// Entries live for a fixed time from the first fragment seen, so they leave in the order in which they came.
 /// Limits: `capacity` datagrams, `heldCapacity` held fragments; what finds no room is dropped, `frag.table_full`.
 struct FragmentTable: ~Copyable {
@@ -51,6 +52,8 @@ struct FragmentTable: ~Copyable {
         /// In units of eight bytes: those seen, and the length of the datagram once the last fragment came (0 before).
         var unitsSeen: UInt32
         var unitsInAll: UInt32
+        /// Whether its fragments are replies that a client saw.
+        var isReconstructed: Bool
         /// The neighbours in the order of age.
         var older: UInt32
         var newer: UInt32
@@ -74,6 +77,8 @@ struct FragmentTable: ~Copyable {
     /// The bytes of the held fragments, by their number.
     var bytes = FramePool(count: FragmentTable.heldCapacity + 1, capacity: 65535, isSparse: true)
     private var units = FixedArray<UInt64>(count: (FragmentTable.capacity + 1) * FragmentTable.unitWords)
+    /// The units at which a fragment begins.
+    private var beginnings = FixedArray<UInt64>(count: (FragmentTable.capacity + 1) * FragmentTable.unitWords)
     private var index = BucketIndex(capacity: FragmentTable.capacity)
     private let hash: SeededHash
     private let timeout: UInt64
@@ -85,15 +90,21 @@ struct FragmentTable: ~Copyable {
         self.timeout = timeout
     }
 
+    /// The entry of a datagram.
+    func find(_ key: Key) -> UInt32? { index.find(key.hash(hash)) { datagrams[$0].key == key } }
+
     /// The entry of a datagram, made if there is none; nil when there is no room.
     mutating func entry(_ key: Key, now: UInt64) -> UInt32? {
         let hashed = key.hash(hash)
-        if let number = index.find(hashed, where: { datagrams[$0].key == key }) { return number }
+        if let number = find(key) { return number }
         guard let number = datagrams.allocate() else { return nil }
         datagrams[number] = Datagram(
             key: key, fate: .waiting, reason: .none, deadline: now &+ timeout, flow: .none, identifier: 0, firstHeld: 0,
-            lastHeld: 0, unitsSeen: 0, unitsInAll: 0, older: newest, newer: 0, link: 0)
-        for word in 0..<Self.unitWords { units[Int(number) &* Self.unitWords &+ word] = 0 }
+            lastHeld: 0, unitsSeen: 0, unitsInAll: 0, isReconstructed: false, older: newest, newer: 0, link: 0)
+        for word in 0..<Self.unitWords {
+            units[Int(number) &* Self.unitWords &+ word] = 0
+            beginnings[Int(number) &* Self.unitWords &+ word] = 0
+        }
         if newest != 0 { datagrams[newest].newer = number } else { oldest = number }
         newest = number
         let entered = index.insert(hashed, number)
@@ -101,17 +112,35 @@ struct FragmentTable: ~Copyable {
         return number
     }
 
-    /// Marks the units of a fragment; false when one of them was seen before.
-    mutating func cover(_ number: UInt32, offset: Int, length: Int) -> Bool {
+    /// What a fragment adds to those that were seen.
+    enum Coverage {
+        case new
+        /// The same range came before.
+        case duplicate
+        case overlap
+    }
+
+    /// Marks the units of a fragment, and where it begins.
+    mutating func cover(_ number: UInt32, offset: Int, length: Int) -> Coverage {
         let first = offset >> 3
-        let count = (length + 7) >> 3
+        let end = first + (length + 7) >> 3
         let base = Int(number) &* Self.unitWords
-        for unit in first..<first + count where units[base &+ unit >> 6] >> UInt64(unit & 63) & 1 == 1 {
-            return false
+        func isSet(_ map: borrowing FixedArray<UInt64>, _ unit: Int) -> Bool {
+            map[base &+ unit >> 6] >> UInt64(unit & 63) & 1 == 1
         }
-        for unit in first..<first + count { units[base &+ unit >> 6] |= 1 << UInt64(unit & 63) }
-        datagrams[number].unitsSeen += UInt32(count)
-        return true
+        var covered = 0
+        for unit in first..<end where isSet(units, unit) { covered += 1 }
+        if covered > 0 {
+            // The ranges seen lie side by side, so one that begins and ends where this does is the same.
+            guard covered == end - first, isSet(beginnings, first) else { return .overlap }
+            for unit in first + 1..<max(end, first + 1) where isSet(beginnings, unit) { return .overlap }
+            let goesOn = end < Self.unitWords * 64 && isSet(units, end) && !isSet(beginnings, end)
+            return goesOn ? .overlap : .duplicate
+        }
+        for unit in first..<end { units[base &+ unit >> 6] |= 1 << UInt64(unit & 63) }
+        beginnings[base &+ first >> 6] |= 1 << UInt64(first & 63)
+        datagrams[number].unitsSeen += UInt32(end - first)
+        return .new
     }
 
     /// Copies a fragment into a buffer of its own, behind those that wait for the same datagram.

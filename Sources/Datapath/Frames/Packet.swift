@@ -42,6 +42,9 @@ package struct Packet: Sendable, BitwiseCopyable {
     package var egress: UInt16 = 0
     /// As received.
     package var tuple = FlowTuple(source: .any, sourcePort: 0, destination: .any, destinationPort: 0)
+    /// The addresses in the frame as it was read; `tuple` has others where replay has reconstructed a reply.
+    var arrivalSource = IPv4Address.any
+    var arrivalDestination = IPv4Address.any
     /// As sent; meaningful for `forward` and `pass`.
     package var translated = FlowTuple(source: .any, sourcePort: 0, destination: .any, destinationPort: 0)
     /// A defect behind the addresses, to be named unless the addresses are worse.

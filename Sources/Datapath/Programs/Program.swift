@@ -20,11 +20,12 @@ package enum Hook: UInt8, Sendable, CaseIterable {
 
 /// The stages of the pipeline as named programs; each is a file in `Stages`.
 package enum Program: UInt8, Sendable, CaseIterable {
-    case parse, screen, fragments, track, related, balance, route, masquerade, commit, translate, reject, answer
+    case parse, reconstruct, screen, fragments, track, related, balance, route, masquerade, commit, translate, reject, answer
 
     package var name: String {
         switch self {
         case .parse: "parse"
+        case .reconstruct: "reconstruct"
         case .screen: "screen"
         case .fragments: "fragments"
         case .track: "track"
@@ -43,7 +44,7 @@ package enum Program: UInt8, Sendable, CaseIterable {
     package var hook: Hook {
         switch self {
         case .parse: .xdp
-        case .screen, .fragments, .track, .related, .balance: .ingress
+        case .reconstruct, .screen, .fragments, .track, .related, .balance: .ingress
         case .route, .masquerade, .commit, .translate, .reject, .answer: .egress
         }
     }

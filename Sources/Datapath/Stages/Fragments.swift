@@ -9,18 +9,16 @@ extension Pipeline {
         guard packet.fragment.isFragment else { return nil }
         programs.add(.fragments)
         dropExpired(now: packet.now)
-        let identification = batch.frames.frame(number, length: IPv4Packet.minimumHeaderLength)
-            .loadBE16(IPv4Packet.Field.identification)
-        let key = FragmentTable.Key(
-            source: packet.tuple.source, destination: packet.tuple.destination, identification: identification,
-            transport: packet.transport)
+        let key = packet.fragmentKey(identification(number, &batch))
         guard let entry = fragments.entry(key, now: packet.now) else { return .drop(.fragmentTableFull) }
         packet.datagram = entry
+        if packet.marks.contains(.reconstructed) { fragments.datagrams[entry].isReconstructed = true }
         let carried = Int(packet.totalLength) - Int(packet.headerLength)
         if fragments.datagrams[entry].fate == .refused {
             return .drop(fragments.datagrams[entry].reason)
         }
-        guard fragments.cover(entry, offset: packet.fragment.offset, length: carried) else {
+        let coverage = fragments.cover(entry, offset: packet.fragment.offset, length: carried)
+        if coverage == .overlap {
             refuse(entry, .fragmentOverlap)
             return .drop(.fragmentOverlap)
         }
@@ -163,5 +161,18 @@ extension Pipeline {
             dropHeld(entry, .fragmentTimeout)
             fragments.remove(entry)
         }
+    }
+
+    func identification(_ number: Int, _ batch: inout Batch) -> UInt16 {
+        batch.frames.bytes(number, length: IPv4Packet.minimumHeaderLength).loadBE16(IPv4Packet.Field.identification)
+    }
+}
+
+extension Packet {
+    /// What the packet has in common with the other fragments of its datagram, as they came in.
+    func fragmentKey(_ identification: UInt16) -> FragmentTable.Key {
+        FragmentTable.Key(
+            source: arrivalSource, destination: arrivalDestination, identification: identification,
+            transport: transport)
     }
 }

@@ -47,6 +47,8 @@ extension Pipeline {
             packet.fragment = FragmentField(bits: ip.flagsAndOffset)
             packet.tuple.source = ip.source
             packet.tuple.destination = ip.destination
+            packet.arrivalSource = packet.tuple.source
+            packet.arrivalDestination = packet.tuple.destination
             packet.hasAddresses = true
             if configuration.takesIngressFromSource {
                 packet.ingress = interfaces.egress(to: packet.tuple.source) ?? packet.ingress
@@ -111,7 +113,8 @@ extension Pipeline {
         packet.tuple.sourcePort = datagram.sourcePort
         packet.tuple.destinationPort = datagram.destinationPort
         packet.hasPorts = true
-        if packet.tuple.sourcePort == 0 || packet.tuple.destinationPort == 0 {
+        // A source port of zero means that no reply is expected (RFC 768).
+        if packet.tuple.destinationPort == 0 {
             packet.defect = .malformedPortZero
         } else if datagram.checksum != 0, configuration.verifiesChecksums {
             verifyTransport(&packet, datagram.bytes.bytes, length: datagram.length)

@@ -7,7 +7,7 @@ internal import Wire
 
 extension Pipeline {
     /// The packet inside an error.
-    private struct Quote {
+    struct Quote {
         var tuple: FlowTuple
         var transport: TransportProtocol
         /// Where its IP and transport headers begin, in bytes from the beginning of the frame.
@@ -17,11 +17,13 @@ extension Pipeline {
         var end: Int
     }
 
-    /// Translates an ICMP error, or drops it under the reason why it cannot be.
-    mutating func related(_ packet: inout Packet, _ number: Int, _ batch: inout Batch) -> Outcome {
+    /// Translates an ICMP error along its flow, or drops it under the reason why it cannot be; nil for one without a
+    /// flow that does not concern a Service, which is plain traffic.
+    mutating func related(_ packet: inout Packet, _ number: Int, _ batch: inout Batch) -> Outcome? {
         programs.add(.related)
+        // RFC 5508 REQ-3: what a damaged error quotes means nothing.
+        if packet.marks.contains(.badChecksum) { return .drop(.checksumL4) }
         if packet.icmpType == .redirect { return .drop(.icmpRedirect) }
-        if packet.icmpType == .sourceQuench { return .drop(.icmpUnsupported) }
         let quote: Quote
         switch readQuote(packet, number, &batch) {
         case .success(let found): quote = found
@@ -31,7 +33,11 @@ extension Pipeline {
         if quote.transport == .icmp { expected.sourcePort = expected.destinationPort }
         let reference = flows.find(
             expected, quote.transport, hash: expected.hash(quote.transport, flows.hash), now: packet.now)
-        guard !reference.isNone else { return .drop(.icmpUnrelated) }
+        guard !reference.isNone else {
+            packet.conntrack = .untracked
+            return concernsService(packet) ? .drop(.icmpUnrelated) : nil
+        }
+        if packet.icmpType == .sourceQuench { return .drop(.icmpUnsupported) }
         let direction = reference.direction
         flows.flows[reference.number].describe(&packet, direction)
         packet.conntrack = .related
@@ -44,18 +50,25 @@ extension Pipeline {
         guard let egress = interfaces.egress(to: packet.translated.destination) else { return .drop(.noRoute) }
         packet.egress = egress
         if let outcome = checkForwarding(&packet, number, &batch) { return outcome }
-        rewrite(packet, quote, as: sent, number, &batch)
+        rewrite(packet, quote, as: sent, outer: packet.translated, timeToLive: packet.timeToLive &- 1, number, &batch)
         emitWithinMTU(&packet, number, &batch)
         return .sent(flows.flows[reference.number].isTranslated ? .forward : .pass)
     }
 
-    private enum QuoteResult {
+    /// Whether an error goes to an address of a Service, which sends nothing that there could be an error about.
+    private func concernsService(_ packet: Packet) -> Bool {
+        let destination = packet.tuple.destination
+        if isNodeAddress(destination) { return false }
+        return !services.kind(of: destination).isEmpty || configuration.serviceCIDR?.contains(destination) ?? false
+    }
+
+    enum QuoteResult {
         case success(Quote)
         case failure(DropReason)
     }
 
     /// Reads the quoted headers: eight bytes of the transport header are enough (RFC 792).
-    private func readQuote(_ packet: Packet, _ number: Int, _ batch: inout Batch) -> QuoteResult {
+    func readQuote(_ packet: Packet, _ number: Int, _ batch: inout Batch) -> QuoteResult {
         let header = Int(packet.headerLength) + ICMPv4Message.headerLength
         let end = Int(packet.length)
         let short: DropReason = packet.marks.contains(.truncated) ? .traceTruncated : .icmpInnerShort
@@ -91,8 +104,12 @@ extension Pipeline {
         return .success(Quote(tuple: tuple, transport: transport, header: header, segment: segment, end: end))
     }
 
-    /// Turns the quoted packet into `sent`, and the error around it; all checksums follow.
-    private func rewrite(_ packet: Packet, _ quote: Quote, as sent: FlowTuple, _ number: Int, _ batch: inout Batch) {
+    /// Turns the quoted packet into `sent`, and gives the error around it other addresses and another TTL; all checksums
+    /// follow.
+    func rewrite(
+        _ packet: Packet, _ quote: Quote, as sent: FlowTuple, outer: FlowTuple, timeToLive: UInt8, _ number: Int,
+        _ batch: inout Batch
+    ) {
         var frame = batch.frames.frame(number, length: Int(packet.length))
         let field = IPv4Packet.Field.self
         let old = quote.tuple
@@ -134,14 +151,14 @@ extension Pipeline {
         let outerCheckPlace = Int(packet.headerLength) + ICMPv4Message.checksumOffset
         frame.storeBE(Checksum.update(frame.loadBE16(outerCheckPlace), by: changed), at: outerCheckPlace)
 
-        let outer = Checksum.add(
-            Checksum.delta(from: packet.tuple.source.bits, to: packet.translated.source.bits),
-            Checksum.delta(from: packet.tuple.destination.bits, to: packet.translated.destination.bits))
-        let timeToLive = Checksum.delta(from: UInt16(0x0100), to: UInt16(0))
-        frame.storeBE(packet.translated.source.bits, at: field.source)
-        frame.storeBE(packet.translated.destination.bits, at: field.destination)
-        frame.store8(frame.load8(field.timeToLive) &- 1, at: field.timeToLive)
+        let outerAddresses = Checksum.add(
+            Checksum.delta(from: packet.tuple.source.bits, to: outer.source.bits),
+            Checksum.delta(from: packet.tuple.destination.bits, to: outer.destination.bits))
+        let change = Checksum.delta(from: UInt16(packet.timeToLive) << 8, to: UInt16(timeToLive) << 8)
+        frame.storeBE(outer.source.bits, at: field.source)
+        frame.storeBE(outer.destination.bits, at: field.destination)
+        frame.store8(timeToLive, at: field.timeToLive)
         let outerCheck = frame.loadBE16(field.checksum)
-        frame.storeBE(Checksum.update(outerCheck, by: Checksum.add(outer, timeToLive)), at: field.checksum)
+        frame.storeBE(Checksum.update(outerCheck, by: Checksum.add(outerAddresses, change)), at: field.checksum)
     }
 }

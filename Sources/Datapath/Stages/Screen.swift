@@ -11,14 +11,17 @@ extension Pipeline {
         let source = packet.tuple.source
         let destination = packet.tuple.destination
         if isMartianSource(source) { return .drop(.martianSource) }
-        if destination.isThisNetwork || destination.isLoopback || destination.isReserved {
-            return .drop(.martianDestination)
-        }
+        if isMartianDestination(destination) { return .drop(.martianDestination) }
         if destination.isMulticast { return .drop(.multicastDestination) }
         if source == destination { return .drop(.land) }
         if let reason = spoofedSource(source, ingress: packet.ingress) { return .drop(reason) }
         if packet.defect != .none { return .drop(packet.defect) }
         return nil
+    }
+
+    /// RFC 1812 section 5.3.7; a router does not forward link-local addresses either (RFC 3927 section 7).
+    private func isMartianDestination(_ destination: IPv4Address) -> Bool {
+        destination.isThisNetwork || destination.isLoopback || destination.isLinkLocal || destination.isReserved
     }
 
     func isMartianSource(_ source: IPv4Address) -> Bool {

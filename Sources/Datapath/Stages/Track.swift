@@ -47,7 +47,7 @@ extension Pipeline {
         return true
     }
 
-    /// Enters the packet into its flow, or begins a new one; nil when there is none yet.
+    /// Sends the packet on along its flow; nil when it belongs to none yet.
     mutating func track(_ packet: inout Packet, _ number: Int, _ batch: inout Batch) -> Outcome? {
         programs.add(.track)
         if packet.transport == .icmp && packet.icmpType.isError { return related(&packet, number, &batch) }

@@ -22,7 +22,7 @@ extension DropReason {
                 meaning: "The frame ends within a VLAN tag.", causes: "A damaged or cut capture.", rule: "IEEE 802.1Q")
         case .shortIP:
             Explanation(
-                meaning: "There are fewer bytes than an IPv4 header has, or than its IHL says.",
+                meaning: "There are fewer bytes than an IPv4 header has.",
                 causes: "A truncated packet, or something that is no IPv4 packet at all.",
                 rule: "RFC 1812 section 5.2.2")
         case .shortL4:
@@ -35,7 +35,7 @@ extension DropReason {
                 rule: "RFC 1812 section 5.2.2")
         case .malformedIHL:
             Explanation(
-                meaning: "The header length field says less than 20 bytes.", causes: "A crafted or damaged packet.",
+                meaning: "The header length field says less than 20 bytes, or more than the packet has.", causes: "A crafted or damaged packet.",
                 rule: "RFC 791 section 3.1, RFC 1812 section 5.2.2")
         case .malformedTotalLength:
             Explanation(
@@ -95,9 +95,9 @@ extension DropReason {
                 rule: "RFC 1812 section 5.3.7, RFC 2827")
         case .martianDestination:
             Explanation(
-                meaning: "The destination is in 0.0.0.0/8, 127.0.0.0/8 or 240.0.0.0/4.",
+                meaning: "The destination is in 0.0.0.0/8, 127.0.0.0/8, 169.254.0.0/16 or 240.0.0.0/4.",
                 causes: "A misconfigured sender, or an attempt to reach a host's loopback (CVE-2020-8558).",
-                rule: "RFC 1812 section 5.3.7")
+                rule: "RFC 1812 section 5.3.7, RFC 3927 section 7")
         case .martianLinkLayer:
             Explanation(
                 meaning: "The frame's source is a group address.", causes: "A crafted frame.", rule: "IEEE 802.3")
