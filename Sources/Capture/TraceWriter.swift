@@ -39,6 +39,12 @@ package final class TraceWriter: Sendable {
         }
         let files = try TraceFiles(path: path, options: options, comment: comment, state: state)
         files.begin()
+        // A full disk or a closed pipe shows here, before anything depends on the trace.
+        files.flush()
+        if let error = state.error {
+            files.end(losses: [])
+            throw error
+        }
         let job = TraceJob(files: files, rings: rings, wake: wake)
         var created = pthread_t()
         // Safe: the thread takes over the reference that the box holds.
