@@ -67,3 +67,10 @@ if Context.environment["CULVERT_BENCH"] != nil {
             name: "culvert-bench", dependencies: ["Datapath", "Wire"], path: "tools/benchmarks/memory",
             swiftSettings: settings))
 }
+
+if Context.environment["CULVERT_FUZZ"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "fuzz-pipeline", dependencies: ["Datapath", "Tables", "Wire"], path: "tools/fuzzers/pipeline",
+            swiftSettings: settings))
+}
