@@ -49,13 +49,17 @@ extension Pipeline {
     }
 
     /// The set that a destination uses for a source (service-rules 5).
-    private func endpoints(
+    func endpoints(
         of frontend: ServiceTable.Frontend, _ port: ServiceTable.ServicePort, for source: IPv4Address
     ) -> ServiceTable.EndpointSet {
-        guard frontend.isLocalPolicy else { return port.cluster }
+        usesLocalEndpoints(frontend, for: source) ? port.local : port.cluster
+    }
+
+    /// Whether a source may use the endpoints on this node only.
+    func usesLocalEndpoints(_ frontend: ServiceTable.Frontend, for source: IPv4Address) -> Bool {
+        guard frontend.isLocalPolicy else { return false }
         // The short-circuits of externalTrafficPolicy Local: pods and the node itself reach all endpoints.
-        if frontend.kind != .clusterIP && (isLocalPod(source) || isNodeAddress(source)) { return port.cluster }
-        return port.local
+        return frontend.kind == .clusterIP || !(isLocalPod(source) || isNodeAddress(source))
     }
 
     /// Whether the source must be replaced by an address of the node (service-rules 8).

@@ -1,0 +1,58 @@
+internal import Tables
+
+/// One of the datapath's tables, in the words of eBPF, for lists of them.
+package struct MapDescription: Sendable {
+    /// The name by which it is listed and dumped.
+    package let name: String
+    /// The eBPF map type that it resembles most.
+    package let type: String
+    package let key: String
+    package let value: String
+    /// The most entries that it takes; what is built with the rules has as many as it needs.
+    package let capacity: Int
+    package let entries: Int
+}
+
+extension Pipeline {
+    /// All tables, those of the rules first.
+    package var maps: [MapDescription] {
+        services.maps + interfaces.maps + [
+            MapDescription(
+                name: "node-addresses", type: "hash", key: "address", value: "-", capacity: nodeAddresses.count,
+                entries: nodeAddresses.count),
+            MapDescription(
+                name: "conntrack", type: "hash", key: "protocol, address:port pairs of either direction", value: "flow",
+                capacity: flows.capacity, entries: flows.count),
+            MapDescription(
+                name: "fragments", type: "hash", key: "protocol, addresses, identification", value: "datagram",
+                capacity: FragmentTable.capacity, entries: fragments.datagrams.count),
+        ]
+    }
+}
+
+extension ServiceTable {
+    /// The tables of the rules.
+    package var maps: [MapDescription] {
+        func fixed(_ name: String, _ type: String, _ key: String, _ value: String, _ count: Int) -> MapDescription {
+            MapDescription(name: name, type: type, key: key, value: value, capacity: count, entries: count)
+        }
+        return [
+            fixed("services", "hash", "address, port, protocol", "frontend", frontendIndex.count),
+            fixed("service-ports", "array", "index", "endpoint sets, affinity", servicePorts.count),
+            fixed("backends", "array", "index", "address, port, local", backends.count),
+            fixed("source-ranges", "array", "index", "prefix", sourceRanges.count),
+            fixed("addresses", "hash", "address", "ClusterIP or external", addressIndex.count),
+        ]
+    }
+}
+
+extension InterfaceTable {
+    /// The table of routes.
+    package var maps: [MapDescription] {
+        [
+            MapDescription(
+                name: "routes", type: "lpm_trie", key: "prefix", value: "interface", capacity: routes.count,
+                entries: routes.count)
+        ]
+    }
+}

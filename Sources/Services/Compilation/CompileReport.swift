@@ -1,0 +1,114 @@
+package import Datapath
+package import Kubernetes
+internal import Wire
+
+/// What a set of manifests compiles to, for people and for `check`: every frontend with what stands behind it.
+package struct CompileReport: Sendable {
+    /// A frontend, or a port of a Service that has no ClusterIP yet.
+    package struct Row: Sendable {
+        package var kind: FrontendKind
+        /// `address:port`; nil until a ClusterIP is allocated.
+        package var address: String?
+        package var transport: String
+        package var servicePort: ServiceSpecification.ServicePort
+        package var isLocalPolicy: Bool
+        package var masquerade: MasqueradeRule
+        package var sourceRanges: [String]
+
+        /// The endpoints that the policy may use; the sources that escape a policy Local are not considered.
+        package var backends: [Backend] { isLocalPolicy ? servicePort.local : servicePort.cluster }
+
+        /// What becomes of a new connection when no backend is there; nil when one is.
+        package var emptyVerdict: (verdict: Verdict, reason: DropReason)? {
+            guard backends.isEmpty else { return nil }
+            return servicePort.hasAny ? (.drop, .noLocalEndpoints) : (.reject, .noEndpoints)
+        }
+    }
+
+    package private(set) var rows: [Row] = []
+    package private(set) var totals: Totals
+    /// What is legal and hardly meant; the loading has warnings of its own.
+    package private(set) var warnings: [ManifestFault]
+
+    /// The report on rules that were compiled from a set for a node.
+    package init(
+        _ set: ManifestSet, _ rules: ServiceSpecification, node: NodeSettings, masqueradeAll: Bool, hasPodCIDR: Bool
+    ) {
+        let byName = Dictionary(rules.servicePorts.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+        totals = Totals(set, rules)
+        warnings = CompileWarnings.find(set, byName, node: node)
+        func rule(_ kind: FrontendKind, isLocalPolicy: Bool) -> MasqueradeRule {
+            MasqueradeRule(
+                kind, isLocalPolicy: isLocalPolicy, masqueradeAll: masqueradeAll, hasPodCIDR: hasPodCIDR)
+        }
+        rows = Self.unallocated(set, byName, rule: rule(.clusterIP, isLocalPolicy: false))
+        // Earlier frontends win over later ones with the same key, so later ones are none.
+        var keys: Set<String> = []
+        for frontend in rules.frontends {
+            let place = "\(frontend.address):\(frontend.port)"
+            guard keys.insert("\(place)/\(frontend.transport)").inserted else { continue }
+            rows.append(
+                Row(
+                    kind: frontend.kind, address: place,
+                    transport: frontend.transport.description, servicePort: rules.servicePorts[frontend.servicePort],
+                    isLocalPolicy: frontend.isLocalPolicy,
+                    masquerade: rule(frontend.kind, isLocalPolicy: frontend.isLocalPolicy),
+                    sourceRanges: frontend.sourceRanges.map(\.description)))
+        }
+        rows.sort {
+            ($0.servicePort.name, $0.kind.rawValue, $0.address ?? "")
+                < ($1.servicePort.name, $1.kind.rawValue, $1.address ?? "")
+        }
+    }
+
+    /// The ports of Services that wait for a ClusterIP.
+    private static func unallocated(
+        _ set: ManifestSet, _ byName: [String: ServiceSpecification.ServicePort], rule: MasqueradeRule
+    ) -> [Row] {
+        set.services.filter { $0.clusterIP == .unassigned }.flatMap { service in
+            service.ports.compactMap { port in
+                guard let transport = port.transport.wire, let compiled = byName[service.name(of: port)] else { return nil }
+                return Row(
+                    kind: .clusterIP, address: nil, transport: transport.description, servicePort: compiled,
+                    isLocalPolicy: service.internalTrafficPolicy == .local, masquerade: rule, sourceRanges: [])
+            }
+        }
+    }
+}
+
+/// How much there is of everything.
+package struct Totals: Sendable {
+    package let services: Int
+    package let endpointSlices: Int
+    package let endpoints: Int
+    package let pods: Int
+    package let nodes: Int
+    package let frontends: Int
+    package let servicePorts: Int
+    /// Different addresses and ports of endpoints in use, and how many of them are on this node.
+    package let backends: Int
+    package let localBackends: Int
+    /// Objects of kinds that Culvert does not use, by kind.
+    package let skipped: [(kind: String, count: Int)]
+
+    init(_ set: ManifestSet, _ rules: ServiceSpecification) {
+        services = set.services.count
+        endpointSlices = set.endpointSlices.count
+        endpoints = set.endpoints.count
+        pods = set.pods.count
+        nodes = set.nodes.count
+        frontends = rules.frontends.count
+        servicePorts = rules.servicePorts.count
+        let used = Set(rules.servicePorts.flatMap { $0.cluster + $0.local })
+        backends = used.count
+        localBackends = used.filter(\.isLocal).count
+        skipped = set.skipped.sorted { $0.key < $1.key }.map { (kind: $0.key, count: $0.value) }
+    }
+}
+
+extension Service {
+    /// What events call a port of the Service.
+    func name(of port: ServicePort) -> String {
+        "\(metadata.namespace)/\(metadata.name):\(port.name.isEmpty ? "\(port.port)" : port.name)"
+    }
+}
