@@ -12,9 +12,12 @@ package struct CheckReport: Sendable {
     package init(_ cluster: Cluster) {
         self.cluster = cluster
         report = CompileReport(
-            cluster.manifests, cluster.rules, node: cluster.node,
+            cluster.manifests,
+            cluster.rules,
+            node: cluster.node,
             masqueradeAll: cluster.configuration.proxy.masqueradeAll,
-            hasPodCIDR: cluster.configuration.cluster.podCIDR != nil)
+            hasPodCIDR: cluster.configuration.cluster.podCIDR != nil
+        )
     }
 
     /// What is legal and hardly meant; the loading has warnings of its own.
@@ -66,6 +69,13 @@ package struct CheckReport: Sendable {
     }
 
     /// The same as one object; the keys are those of events where they mean the same.
+    ///
+    /// - `node`: `name`, `zone`, `addresses`, `nodePortAddresses`.
+    /// - `frontends`, one for each row: `service`, `frontend` (its kind), `address` (null until a ClusterIP is
+    ///   allocated), `protocol`, `policy`, `backends` (each `backend` and whether it is `local`), `verdict` and `reason`
+    ///   of a new connection where there is no backend (else null), `masquerade` (`always`, `outside`, `node`,
+    ///   `never`), `affinitySeconds` (or null), `sourceRanges` (empty: from anywhere).
+    /// - `totals`, numbers; `skipped`, a number for each kind; `warnings`, a text each.
     package var json: JSONValue {
         .object([
             ("node", nodeJSON), ("frontends", .array(report.rows.map(rowJSON))), ("totals", totalsJSON),
@@ -102,11 +112,15 @@ package struct CheckReport: Sendable {
                 .array(
                     row.backends.map {
                         .object([("backend", .string("\($0.address):\($0.port)")), ("local", .bool($0.isLocal))])
-                    })
+                    }
+                )
             ),
             ("verdict", .optional(row.emptyVerdict?.verdict.word)), ("reason", .optional(row.emptyVerdict?.reason.id)),
             ("masquerade", .string(row.masquerade.rawValue)),
-            ("affinitySeconds", row.servicePort.affinitySeconds > 0 ? .number(Int(row.servicePort.affinitySeconds)) : .null),
+            (
+                "affinitySeconds",
+                row.servicePort.affinitySeconds > 0 ? .number(Int(row.servicePort.affinitySeconds)) : .null
+            ),
             ("sourceRanges", .array(row.sourceRanges.map { .string($0) })),
         ])
     }

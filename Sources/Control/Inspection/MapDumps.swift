@@ -9,6 +9,9 @@ package struct MapError: Error, Equatable, Sendable {
 }
 
 /// The maps of the datapath as JSON, as `check -o json --maps NAME` prints them: one object, `{"NAME":[…]}`.
+///
+/// `services` refers to `backends` by index: `cluster` and `local` are the endpoints that each policy may use. The other
+/// entries stand for themselves; `routes` are in the order of prefixes.
 package struct MapDumps {
     private let cluster: Cluster
     private let table: ServiceTable
@@ -55,7 +58,10 @@ package struct MapDumps {
 
     private func pipeline() -> Pipeline {
         Pipeline(
-            cluster.datapathConfiguration(seed: 1, isReplay: true), interfaces: interfaces, services: table)
+            cluster.datapathConfiguration(seed: 1, isReplay: true),
+            interfaces: interfaces,
+            services: table
+        )
     }
 
     private var listed: [JSONValue] {
@@ -126,7 +132,8 @@ package struct MapDumps {
         frontends.flatMap { _, frontend in
             frontend.sourceRanges.map { range in
                 .object([
-                    ("prefix", .string(range.description)), ("address", .string("\(frontend.address):\(frontend.port)")),
+                    ("prefix", .string(range.description)),
+                    ("address", .string("\(frontend.address):\(frontend.port)")),
                     ("protocol", .string(frontend.transport.description)),
                     ("service", .string(cluster.rules.servicePorts[frontend.servicePort].name)),
                 ])

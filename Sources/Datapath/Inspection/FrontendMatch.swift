@@ -41,7 +41,8 @@ extension Pipeline {
             servicePort: services.specification.servicePorts[Int(frontend.servicePort)],
             isAdmitted: services.admits(tuple.source, to: frontend),
             scope: usesLocalEndpoints(frontend, for: tuple.source) ? .local : .cluster,
-            endpoints: (set.first..<set.first + set.count).map { services.backends[$0] })
+            endpoints: (set.first..<set.first + set.count).map { services.backends[$0] }
+        )
     }
 
     /// What an address is: a node's before a Service's, these before the blocks they lie in.
@@ -74,7 +75,9 @@ extension ServiceTable {
 
     /// The index of the frontend that packets to an address and port find, of several with one key the first.
     package func frontendNumber(
-        _ address: IPv4Address, _ port: UInt16, _ transport: TransportProtocol
+        _ address: IPv4Address,
+        _ port: UInt16,
+        _ transport: TransportProtocol
     ) -> Int? {
         frontend(address, port, transport).map { Int($0) }
     }

@@ -18,14 +18,29 @@ extension Pipeline {
     package var maps: [MapDescription] {
         services.maps + interfaces.maps + [
             MapDescription(
-                name: "node-addresses", type: "hash", key: "address", value: "-", capacity: nodeAddresses.count,
-                entries: nodeAddresses.count),
+                name: "node-addresses",
+                type: "hash",
+                key: "address",
+                value: "-",
+                capacity: nodeAddresses.count,
+                entries: nodeAddresses.count
+            ),
             MapDescription(
-                name: "conntrack", type: "hash", key: "protocol, address:port pairs of either direction", value: "flow",
-                capacity: flows.capacity, entries: flows.count),
+                name: "conntrack",
+                type: "hash",
+                key: "protocol, address:port pairs of either direction",
+                value: "flow",
+                capacity: flows.capacity,
+                entries: flows.count
+            ),
             MapDescription(
-                name: "fragments", type: "hash", key: "protocol, addresses, identification", value: "datagram",
-                capacity: FragmentTable.capacity, entries: fragments.datagrams.count),
+                name: "fragments",
+                type: "hash",
+                key: "protocol, addresses, identification",
+                value: "datagram",
+                capacity: FragmentTable.capacity,
+                entries: fragments.datagrams.count
+            ),
         ]
     }
 }
@@ -51,8 +66,13 @@ extension InterfaceTable {
     package var maps: [MapDescription] {
         [
             MapDescription(
-                name: "routes", type: "lpm_trie", key: "prefix", value: "interface", capacity: routes.count,
-                entries: routes.count)
+                name: "routes",
+                type: "lpm_trie",
+                key: "prefix",
+                value: "interface",
+                capacity: routes.count,
+                entries: routes.count
+            )
         ]
     }
 }

@@ -32,14 +32,22 @@ package struct CompileReport: Sendable {
 
     /// The report on rules that were compiled from a set for a node.
     package init(
-        _ set: ManifestSet, _ rules: ServiceSpecification, node: NodeSettings, masqueradeAll: Bool, hasPodCIDR: Bool
+        _ set: ManifestSet,
+        _ rules: ServiceSpecification,
+        node: NodeSettings,
+        masqueradeAll: Bool,
+        hasPodCIDR: Bool
     ) {
         let byName = Dictionary(rules.servicePorts.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
         totals = Totals(set, rules)
         warnings = CompileWarnings.find(set, byName, node: node)
         func rule(_ kind: FrontendKind, isLocalPolicy: Bool) -> MasqueradeRule {
             MasqueradeRule(
-                kind, isLocalPolicy: isLocalPolicy, masqueradeAll: masqueradeAll, hasPodCIDR: hasPodCIDR)
+                kind,
+                isLocalPolicy: isLocalPolicy,
+                masqueradeAll: masqueradeAll,
+                hasPodCIDR: hasPodCIDR
+            )
         }
         rows = Self.unallocated(set, byName, rule: rule(.clusterIP, isLocalPolicy: false))
         // Earlier frontends win over later ones with the same key, so later ones are none.
@@ -49,11 +57,15 @@ package struct CompileReport: Sendable {
             guard keys.insert("\(place)/\(frontend.transport)").inserted else { continue }
             rows.append(
                 Row(
-                    kind: frontend.kind, address: place,
-                    transport: frontend.transport.description, servicePort: rules.servicePorts[frontend.servicePort],
+                    kind: frontend.kind,
+                    address: place,
+                    transport: frontend.transport.description,
+                    servicePort: rules.servicePorts[frontend.servicePort],
                     isLocalPolicy: frontend.isLocalPolicy,
                     masquerade: rule(frontend.kind, isLocalPolicy: frontend.isLocalPolicy),
-                    sourceRanges: frontend.sourceRanges.map(\.description)))
+                    sourceRanges: frontend.sourceRanges.map(\.description)
+                )
+            )
         }
         rows.sort {
             ($0.servicePort.name, $0.kind.rawValue, $0.address ?? "")
@@ -63,14 +75,24 @@ package struct CompileReport: Sendable {
 
     /// The ports of Services that wait for a ClusterIP.
     private static func unallocated(
-        _ set: ManifestSet, _ byName: [String: ServiceSpecification.ServicePort], rule: MasqueradeRule
+        _ set: ManifestSet,
+        _ byName: [String: ServiceSpecification.ServicePort],
+        rule: MasqueradeRule
     ) -> [Row] {
         set.services.filter { $0.clusterIP == .unassigned }.flatMap { service in
             service.ports.compactMap { port in
-                guard let transport = port.transport.wire, let compiled = byName[service.name(of: port)] else { return nil }
+                guard let transport = port.transport.wire, let compiled = byName[service.name(of: port)] else {
+                    return nil
+                }
                 return Row(
-                    kind: .clusterIP, address: nil, transport: transport.description, servicePort: compiled,
-                    isLocalPolicy: service.internalTrafficPolicy == .local, masquerade: rule, sourceRanges: [])
+                    kind: .clusterIP,
+                    address: nil,
+                    transport: transport.description,
+                    servicePort: compiled,
+                    isLocalPolicy: service.internalTrafficPolicy == .local,
+                    masquerade: rule,
+                    sourceRanges: []
+                )
             }
         }
     }

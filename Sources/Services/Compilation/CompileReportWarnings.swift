@@ -27,20 +27,28 @@ enum CompileWarnings {
                     found.local.isEmpty
                 else { return nil }
                 return fault(
-                    service, entry.field, value: "Local",
-                    "leaves \(found.name) without endpoints: none is on \(node.name), where connections are dropped")
+                    service,
+                    entry.field,
+                    value: "Local",
+                    "leaves \(found.name) without endpoints: none is on \(node.name), where connections are dropped"
+                )
             }
         }
     }
 
     /// NodePorts without an address to be reached on.
     private static func nodePorts(_ service: Service, _ compiled: Ports, node: NodeSettings) -> [ManifestFault] {
-        guard node.nodePortAddresses.isEmpty, service.type == .nodePort || service.type == .loadBalancer else { return [] }
+        guard node.nodePortAddresses.isEmpty, service.type == .nodePort || service.type == .loadBalancer else {
+            return []
+        }
         return service.ports.enumerated().compactMap { index, port in
             guard let number = port.nodePort, compiled[service.name(of: port)] != nil else { return nil }
             return fault(
-                service, "spec.ports[\(index)].nodePort", value: "\(number)",
-                "is reached on no address: \(node.name) has none that accepts NodePorts")
+                service,
+                "spec.ports[\(index)].nodePort",
+                value: "\(number)",
+                "is reached on no address: \(node.name) has none that accepts NodePorts"
+            )
         }
     }
 
@@ -59,17 +67,29 @@ enum CompileWarnings {
             }
             guard !pods.isEmpty, !isKnown else { return nil }
             return fault(
-                service, "spec.ports[\(index)].targetPort", value: "\"\(name)\"",
-                "is no \(port.transport.rawValue) port of the \(pods.count) selected pods")
+                service,
+                "spec.ports[\(index)].targetPort",
+                value: "\"\(name)\"",
+                "is no \(port.transport.rawValue) port of the \(pods.count) selected pods"
+            )
         }
     }
 
     private static func fault(
-        _ service: Service, _ field: String, value: String, _ expectation: String
+        _ service: Service,
+        _ field: String,
+        value: String,
+        _ expectation: String
     ) -> ManifestFault {
         ManifestFault(
-            severity: .warning, file: service.origin?.file ?? "", document: service.origin?.document,
-            item: service.origin?.item, object: service.reference, field: field, value: value,
-            expectation: expectation)
+            severity: .warning,
+            file: service.origin?.file ?? "",
+            document: service.origin?.document,
+            item: service.origin?.item,
+            object: service.reference,
+            field: field,
+            value: value,
+            expectation: expectation
+        )
     }
 }

@@ -14,7 +14,8 @@ struct CheckCommand: ParsableCommand {
             BACKENDS marks with * those on this node. MASQUERADE says of which sources the address is replaced: always,
             outside (not in podCIDR), node (its own addresses) or never; a pod that is its own backend always is.
             Warnings go to standard error, and nothing does when all is well. Invalid input exits with 2.
-            """)
+            """
+    )
 
     /// The forms of the answer.
     enum Output: String, ExpressibleByArgument, CaseIterable { case text, wide, json }
@@ -44,9 +45,10 @@ struct CheckCommand: ParsableCommand {
             } catch {
                 throw Failure.input(["--maps \(maps): \(error.problem)"], hint: error.hint)
             }
-            return try writeToStandardOutput(dump.line)
+            if !cluster.quiet { try writeToStandardOutput(dump.line) }
+            return
         }
-        if cluster.quiet && output != .json { return }
+        if cluster.quiet { return }
         switch output {
         case .text: try writeToStandardOutput(report.text(isWide: false))
         case .wide: try writeToStandardOutput(report.text(isWide: true))
