@@ -57,6 +57,11 @@ let package = Package(
         .testTarget(name: "DevicesTests", dependencies: ["Devices", "Wire"], swiftSettings: settings),
         .testTarget(name: "CaptureTests", dependencies: ["Capture", "Wire"], swiftSettings: settings),
         .testTarget(name: "KubernetesTests", dependencies: ["Kubernetes", "Wire"], swiftSettings: settings),
+        .testTarget(
+            name: "ServicesTests", dependencies: ["Services", "Kubernetes", "Datapath", "Wire"], swiftSettings: settings),
+        .testTarget(
+            name: "ProbeTests", dependencies: ["Control", "Services", "Datapath", "Kubernetes", "Wire"],
+            swiftSettings: settings),
     ]
 )
 

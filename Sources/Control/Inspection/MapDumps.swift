@@ -4,7 +4,9 @@ internal import Wire
 
 /// A map was asked for that there is not, or not without traffic.
 package struct MapError: Error, Equatable, Sendable {
+    /// What is wrong with the name: the end of a sentence that it begins.
     package let problem: String
+    /// What helps.
     package let hint: String
 }
 

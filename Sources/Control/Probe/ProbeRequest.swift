@@ -3,7 +3,9 @@ package import Wire
 
 /// A packet was described that cannot be, or something else of the question makes no sense.
 package struct ProbeError: Error, Equatable, Sendable {
+    /// What is wrong, with the words that were given.
     package let problem: String
+    /// What may have been meant.
     package let hint: String?
 
     init(_ problem: String, hint: String? = nil) {
@@ -14,15 +16,19 @@ package struct ProbeError: Error, Equatable, Sendable {
 
 /// The packet of a "what if": what `culvert trace` was asked about.
 package struct ProbeRequest: Equatable, Sendable {
+    /// TCP, UDP or ICMP.
     package let transport: Wire.TransportProtocol
+    /// Where the packet comes from.
     package let source: IPv4Address
     /// 0 for ICMP.
     package let sourcePort: UInt16
+    /// Where it goes.
     package let destination: IPv4Address
     /// 0 for ICMP.
     package let destinationPort: UInt16
     /// Of TCP.
     package var flags: TCPFlags = .syn
+    /// As the packet arrives.
     package var timeToLive: UInt8 = 64
     /// The IP total length; nil for the shortest packet of its kind.
     package var length: Int?
@@ -67,7 +73,7 @@ package struct ProbeRequest: Equatable, Sendable {
         guard parts.count > 1 else { return (address, nil) }
         let digits = parts[1]
         guard digits.utf8.allSatisfy({ UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 }), let port = UInt16(digits) else {
-            throw ProbeError("\(text): \(digits) is no port")
+            throw ProbeError("\(text): \(digits.isEmpty ? "nothing" : digits) is no port")
         }
         return (address, port)
     }

@@ -6,7 +6,9 @@ package struct FrontendMatch: Sendable {
     /// Which endpoints of a ServicePort a source may use.
     package enum Scope: String, Sendable { case cluster, local }
 
+    /// The frontend that the destination is.
     package let frontend: ServiceSpecification.Frontend
+    /// What stands behind it.
     package let servicePort: ServiceSpecification.ServicePort
     /// Whether `loadBalancerSourceRanges` let the source in.
     package let isAdmitted: Bool

@@ -6,10 +6,13 @@ package struct MapDescription: Sendable {
     package let name: String
     /// The eBPF map type that it resembles most.
     package let type: String
+    /// What entries are found by.
     package let key: String
+    /// What an entry holds.
     package let value: String
     /// The most entries that it takes; what is built with the rules has as many as it needs.
     package let capacity: Int
+    /// How many there are now.
     package let entries: Int
 }
 

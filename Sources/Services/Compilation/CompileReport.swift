@@ -6,13 +6,19 @@ internal import Wire
 package struct CompileReport: Sendable {
     /// A frontend, or a port of a Service that has no ClusterIP yet.
     package struct Row: Sendable {
+        /// By which kind of address it is reached.
         package var kind: FrontendKind
         /// `address:port`; nil until a ClusterIP is allocated.
         package var address: String?
+        /// `tcp` or `udp`.
         package var transport: String
+        /// What stands behind it.
         package var servicePort: ServiceSpecification.ServicePort
+        /// Whether the policy of its kind of address is Local.
         package var isLocalPolicy: Bool
+        /// Of which sources the address is replaced.
         package var masquerade: MasqueradeRule
+        /// Empty: from anywhere.
         package var sourceRanges: [String]
 
         /// The endpoints that the policy may use; the sources that escape a policy Local are not considered.
@@ -25,7 +31,9 @@ package struct CompileReport: Sendable {
         }
     }
 
+    /// In the order of ServicePorts and kinds.
     package private(set) var rows: [Row] = []
+    /// How much there is of everything.
     package private(set) var totals: Totals
     /// What is legal and hardly meant; the loading has warnings of its own.
     package private(set) var warnings: [ManifestFault]
@@ -100,15 +108,23 @@ package struct CompileReport: Sendable {
 
 /// How much there is of everything.
 package struct Totals: Sendable {
+    /// Services, of which not all have frontends.
     package let services: Int
+    /// EndpointSlices.
     package let endpointSlices: Int
+    /// Endpoints objects.
     package let endpoints: Int
+    /// Pods.
     package let pods: Int
+    /// Nodes.
     package let nodes: Int
+    /// Addresses and ports that lead to a Service.
     package let frontends: Int
+    /// Ports of Services, and host ports.
     package let servicePorts: Int
-    /// Different addresses and ports of endpoints in use, and how many of them are on this node.
+    /// Different addresses and ports of endpoints in use.
     package let backends: Int
+    /// Those of `backends` that are on this node.
     package let localBackends: Int
     /// Objects of kinds that Culvert does not use, by kind.
     package let skipped: [(kind: String, count: Int)]
