@@ -11,9 +11,11 @@ struct CheckCommand: ParsableCommand {
               culvert check -c culvert.yaml -f manifests/
               culvert check -c culvert.yaml -f web.yaml -o json --maps backends
 
-            BACKENDS marks with * those on this node. MASQUERADE says of which sources the address is replaced: always,
-            outside (not in podCIDR), node (its own addresses) or never; a pod that is its own backend always is.
-            Warnings go to standard error, and nothing does when all is well. Invalid input exits with 2.
+            BACKENDS marks with * those on this node. MASQUERADE says of which sources
+            the address is replaced: always, outside (not in podCIDR), node (its own
+            addresses) or never; a pod that is its own backend always is.
+            Warnings go to standard error, and nothing does when all is well. Invalid
+            input exits with 2.
             """
     )
 

@@ -8,12 +8,14 @@ struct TraceCommand: ParsableCommand {
         abstract: "Tell what would become of a packet, stage by stage, and of the answer to it.",
         discussion: """
             Examples:
-              culvert trace -c culvert.yaml -f web.yaml tcp 10.244.0.5:40000 10.96.0.10:80
-              culvert trace -c culvert.yaml -f web.yaml tcp 203.0.113.2 192.0.2.10:30080 --expect verdict=forward,masquerade=true
-              culvert trace -c culvert.yaml -f web.yaml icmp 203.0.113.2 192.0.2.10 -o json
+              culvert trace -c culvert.yaml -f web.yaml tcp 10.244.0.5 10.96.0.10:80
+              culvert trace -c culvert.yaml -f web.yaml icmp 203.0.113.2 192.0.2.10
+              culvert trace -c culvert.yaml -f web.yaml udp 10.244.0.5 10.96.0.10:53 \\
+                --expect verdict=forward,masquerade=false
 
-            One packet goes through the real datapath, as in a replay, without any flow before it. --expect takes keys and
-            values of the packet's event and exits with 1 when they differ.
+            One packet goes through the real datapath as in a replay, with no flow
+            before it. --expect takes keys and values of the packet's event, and exits
+            with 1 when they differ.
             """
     )
 
