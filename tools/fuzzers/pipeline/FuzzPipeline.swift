@@ -87,10 +87,12 @@ private struct Bench: ~Copyable {
         for index in 0..<batch.emissionCount {
             let emission = batch.emissions[index]
             let bytes = batch.bytes(of: emission)
-            precondition(bytes.byteCount >= 20)
+            let length = bytes.byteCount
+            precondition(length >= 20)
             let header = Int(bytes.load8(0) & 15) * 4
-            precondition(header <= bytes.byteCount)
-            precondition(Checksum.sum(bytes.bytes, 0..<header) == 0xffff, "a bad header checksum leaves")
+            precondition(header <= length)
+            let sum = Checksum.sum(bytes.bytes, 0..<header)
+            precondition(sum == 0xffff, "a bad header checksum leaves")
         }
     }
 }
