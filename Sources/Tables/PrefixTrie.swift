@@ -15,10 +15,12 @@ public struct PrefixTrie: Sendable {
         lengths = [UInt8](repeating: 0, count: 256)
     }
 
-    /// Enters a value for the keys whose first `length` bits are those of `prefix`; values are below 2^30.
+    /// Enters a value for the keys whose first `length` bits are those of `prefix`, whose other bits do not matter;
+    /// values are below 2^30.
     public mutating func insert(_ prefix: UInt32, length: UInt8, value: UInt32) {
         precondition(length <= 32 && value < 1 << 30)
         count += 1
+        let prefix = length == 0 ? 0 : prefix & UInt32.max << (32 - UInt32(length))
         var node = 0
         var depth: UInt8 = 0
         while length > depth + 8 {
