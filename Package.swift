@@ -53,7 +53,16 @@ let package = Package(
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
             swiftSettings: settings),
-        .testTarget(name: "WireTests", dependencies: ["Wire"], swiftSettings: settings),
+        .target(
+            name: "TestSupport", dependencies: ["Wire", "Tables", "Datapath"], path: "Tests/Support",
+            swiftSettings: settings),
+        .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
+        .testTarget(name: "WireTests", dependencies: ["Wire", "TestSupport"], swiftSettings: settings),
+        .testTarget(name: "TablesTests", dependencies: ["Tables", "TestSupport"], swiftSettings: settings),
+        .testTarget(
+            name: "DatapathTests",
+            dependencies: ["Datapath", "Wire", "Tables", "TestSupport", "CAllocationCounter"],
+            swiftSettings: settings),
         .testTarget(name: "DevicesTests", dependencies: ["Devices", "Wire"], swiftSettings: settings),
         .testTarget(name: "CaptureTests", dependencies: ["Capture", "Wire"], swiftSettings: settings),
         .testTarget(name: "KubernetesTests", dependencies: ["Kubernetes", "Wire"], swiftSettings: settings),

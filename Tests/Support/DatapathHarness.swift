@@ -1,0 +1,196 @@
+package import Datapath
+internal import Tables
+internal import Wire
+
+/// A packet that left the datapath.
+package struct SentPacket: Sendable, Equatable {
+    package var bytes: [UInt8]
+    package var egress: UInt16
+    package var isGenerated: Bool
+    package var isReleased: Bool
+    /// The number of the input packet that it belongs to.
+    package var number: UInt64
+}
+
+/// What became of one input packet: all that events say of it, and what left because of it.
+package struct Treatment: Sendable {
+    package var packet: Packet
+    package var sent: [SentPacket]
+
+    package var verdict: Verdict { packet.verdict }
+    package var reason: DropReason { packet.reason }
+    package var conntrack: ConntrackState { packet.conntrack }
+    /// The only packet that left; nil for none and for several.
+    package var only: SentPacket? { sent.count == 1 ? sent[0] : nil }
+
+    /// Verdict, reason and conntrack state in one word each, for tables of expectations.
+    package var summary: String { "\(verdict.word) \(reason.id.isEmpty ? "-" : reason.id) \(conntrack.word)" }
+
+    /// All that another run must agree on, the bytes included.
+    package var fingerprint: String {
+        "\(packet.number) \(summary) \(packet.frontend.word) \(packet.service) \(packet.backend) \(packet.masquerade) "
+            + "\(packet.flow) \(packet.egress) \(packet.tuple) \(packet.translated) \(sent)"
+    }
+}
+
+/// A packet to be fed: its bytes, its time, and the interface it comes from.
+package struct Feed: Sendable {
+    package var bytes: [UInt8]
+    /// In nanoseconds.
+    package var now: UInt64
+    /// Where the source is routed when nil.
+    package var ingress: UInt16?
+    package var marks: PacketMarks = []
+    /// The length before a capture cut the packet.
+    package var wireLength: Int?
+    package var linkReason: DropReason = .none
+
+    package init(_ bytes: [UInt8], at seconds: Double = 0, from ingress: UInt16? = nil) {
+        self.bytes = bytes
+        now = DatapathHarness.epoch + UInt64(seconds * 1e9)
+        self.ingress = ingress
+    }
+}
+
+/// A pipeline with its batch, fed with byte arrays.
+///
+/// Time is virtual: it begins at `epoch` and is what the packets say. The batch size is a parameter, because nothing
+/// may depend on it.
+package final class DatapathHarness {
+    package var pipeline: Pipeline
+    private var batch: Batch
+    private let interfaces: InterfaceTable
+    private let batchSize: Int
+    private var number: UInt64 = 0
+    /// What every step must keep, checked after each batch: see `accountingIssue`.
+    package private(set) var accountingIssues: [String] = []
+
+    /// The time of second 0.
+    package static let epoch: UInt64 = 1_000_000_000_000
+
+    package init(_ world: World = World(), batchSize: Int = 1, frameCapacity: Int = 65535) {
+        interfaces = InterfaceTable(world.interfaces)
+        pipeline = Pipeline(
+            world.configuration, interfaces: interfaces,
+            services: ServiceTable(world.rules, seed: world.configuration.seed))
+        batch = Batch(frameCapacity: frameCapacity)
+        self.batchSize = batchSize
+    }
+
+    /// Feeds one packet in a batch of its own.
+    @discardableResult
+    package func send(_ bytes: [UInt8], at seconds: Double = 0, from ingress: UInt16? = nil) -> Treatment {
+        let treatments = send([Feed(bytes, at: seconds, from: ingress)])
+        return treatments[0]
+    }
+
+    /// Feeds packets in batches, and tells what became of each.
+    @discardableResult
+    package func send(_ feeds: [Feed]) -> [Treatment] {
+        var treatments: [Treatment] = []
+        treatments.reserveCapacity(feeds.count)
+        var next = 0
+        while next < feeds.count {
+            let end = min(next + batchSize, feeds.count)
+            batch.clear()
+            for feed in feeds[next..<end] { append(feed) }
+            pipeline.process(&batch)
+            collect(into: &treatments)
+            if let issue = accountingIssue { accountingIssues.append(issue) }
+            next = end
+        }
+        return treatments
+    }
+
+    /// Lets time pass without packets, as an idle worker does.
+    package func idle(until seconds: Double) {
+        pipeline.expire(now: Self.epoch + UInt64(seconds * 1e9), budget: .max)
+    }
+
+    private func append(_ feed: Feed) {
+        number += 1
+        var packet = Packet()
+        packet.number = number
+        packet.now = feed.now
+        packet.length = Int32(feed.bytes.count)
+        packet.wireLength = Int32(feed.wireLength ?? feed.bytes.count)
+        packet.marks = feed.marks
+        packet.linkReason = feed.linkReason
+        packet.ingress = feed.ingress ?? routed(feed.bytes)
+        Self.append(packet, feed.bytes, to: &batch)
+    }
+
+    private static func append(_ packet: Packet, _ bytes: [UInt8], to batch: inout Batch) {
+        let place = batch.append(packet)
+        var frame = batch.frames.frame(place, length: bytes.count)
+        for (offset, byte) in bytes.enumerated() { frame.store8(byte, at: offset) }
+    }
+
+    /// The interface that leads to a packet's source; the uplink when there is none to be read.
+    private func routed(_ bytes: [UInt8]) -> UInt16 {
+        guard bytes.count >= 16 else { return World.uplink }
+        let source = IPv4Address(bytes[12], bytes[13], bytes[14], bytes[15])
+        return interfaces.egress(to: source) ?? World.uplink
+    }
+
+    private func collect(into treatments: inout [Treatment]) {
+        for place in 0..<batch.count {
+            let packet = batch.packets[place]
+            var sent: [SentPacket] = []
+            for number in Int(packet.firstEmission)..<Int(packet.firstEmission) + Int(packet.emissions) {
+                let emission = batch.emissions[number]
+                sent.append(
+                    SentPacket(
+                        bytes: Self.bytes(of: emission, in: &batch), egress: emission.egress, isGenerated: emission.isGenerated,
+                        isReleased: emission.isReleased, number: emission.packetNumber))
+            }
+            treatments.append(Treatment(packet: packet, sent: sent))
+        }
+    }
+
+    private static func bytes(of emission: Emission, in batch: inout Batch) -> [UInt8] {
+        let view = batch.bytes(of: emission)
+        var copy: [UInt8] = []
+        copy.reserveCapacity(view.byteCount)
+        for offset in 0..<view.byteCount { copy.append(view.load8(offset)) }
+        return copy
+    }
+
+    /// What is wrong with the counts of the packets: `in = forward + pass + local + reject + drop + answer + held`.
+    private var accountingIssue: String? {
+        let done = [Verdict.forward, .pass, .local, .reject, .drop, .answer].reduce(0) { $0 + pipeline.counters[$1] }
+        let held = UInt64(pipeline.heldPackets)
+        let received = pipeline.counters.received
+        if received != done + held { return "packet \(number): in \(received), done \(done), held \(held)" }
+        if pipeline.counters[.undecided] + pipeline.counters[.hold] != 0 { return "packet \(number): no final verdict" }
+        return nil
+    }
+
+    /// The flows in the table, the expired ones that were not cleared away yet included.
+    package var flows: [Flow] {
+        var found: [Flow] = []
+        var number: UInt32 = 1
+        while number < pipeline.flows.flows.highWater {
+            let flow = pipeline.flows.flows[number]
+            if flow.transport.rawValue != 0 { found.append(flow) }
+            number += 1
+        }
+        return found
+    }
+
+    /// Tuples that two flows share, which none may: the walk that the invariant "one tuple, one flow" asks for.
+    package var sharedTuples: [FlowTuple] {
+        struct Key: Hashable {
+            var tuple: FlowTuple
+            var transport: TransportProtocol
+        }
+        var seen = Set<Key>()
+        var shared: [FlowTuple] = []
+        for flow in flows {
+            for tuple in [flow.original, flow.reply] {
+                if !seen.insert(Key(tuple: tuple, transport: flow.transport)).inserted { shared.append(tuple) }
+            }
+        }
+        return shared
+    }
+}
