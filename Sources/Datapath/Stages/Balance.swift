@@ -29,8 +29,9 @@ extension Pipeline {
         packet.frontend = frontend.kind
         packet.service = port.identifier
         guard services.admits(packet.tuple.source, to: frontend) else { return .drop(.sourceRange) }
-        guard port.hasAny else {
-            if packet.flags.contains(.rst) { return .drop(.noEndpoints) }
+        let set = endpoints(of: frontend, port, for: packet.tuple.source)
+        guard set.count > 0 else {
+            if port.hasAny { return .drop(.noLocalEndpoints) }
             return reject(&packet, .noEndpoints, .portUnreachable, number, &batch)
         }
         if packet.transport == .tcp && packet.flags.intersection([.syn, .ack, .rst]) != .syn
@@ -39,8 +40,6 @@ extension Pipeline {
             packet.conntrack = .invalid
             return .drop(.conntrackNoState)
         }
-        let set = endpoints(of: frontend, port, for: packet.tuple.source)
-        guard set.count > 0 else { return .drop(.noLocalEndpoints) }
         let choice = set.first &+ generator.next(below: set.count)
         let backend = services.backends[choice]
         packet.backend = FlowEndpoint(address: backend.address, port: backend.port)

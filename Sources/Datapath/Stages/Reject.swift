@@ -3,7 +3,8 @@ internal import Wire
 
 // Stage "reject" (hook egress): ICMP errors back to the sender, built from zero, by the rules of RFC 1812 section 4.3:
 // never about an ICMP error, a fragment other than the first, a packet that was not to one host, or from no one host;
-// nor about a RST (RFC 1122 section 4.2.3.9 would make nothing of it). The packet is quoted as it came in.
+// nor about a RST (RFC 1122 section 4.2.3.9 would make nothing of it); such a packet is dropped under the same reason. The
+// packet is quoted as it came in.
 
 /// The ICMP errors that the datapath sends.
 enum RejectMessage {
@@ -37,20 +38,21 @@ extension Pipeline {
     /// How much of a packet an error quotes at most, so that the error has 576 bytes (RFC 1812 section 4.3.2.3).
     private static var quoteLimit: Int { 548 }
 
-    /// Ends the way of a packet with a refusal, and sends the error where the rules allow one.
+    /// Ends the way of a packet with a refusal, and sends the error; a drop where the rules allow none.
     mutating func reject(
         _ packet: inout Packet, _ reason: DropReason, _ message: RejectMessage, _ number: Int, _ batch: inout Batch
     ) -> Outcome {
         programs.add(.reject)
         if packet.marks.contains(.badChecksum) { return .drop(.checksumL4) }
-        sendError(&packet, message, number, &batch)
+        guard mayAnswer(packet), let egress = interfaces.egress(to: packet.tuple.source) else { return .drop(reason) }
+        packet.egress = egress
+        sendError(packet, message, number, &batch)
         return Outcome(verdict: .reject, reason: reason)
     }
 
     private mutating func sendError(
-        _ packet: inout Packet, _ message: RejectMessage, _ number: Int, _ batch: inout Batch
+        _ packet: Packet, _ message: RejectMessage, _ number: Int, _ batch: inout Batch
     ) {
-        guard mayAnswer(packet), let egress = interfaces.egress(to: packet.tuple.source) else { return }
         guard errorRate.take(now: packet.now), let buffer = batch.takeScratch() else {
             counters.errorsSuppressed &+= 1
             return
@@ -68,7 +70,6 @@ extension Pipeline {
         // Precedence 6, "internetwork control" (RFC 1812 section 4.3.2.5).
         writeHeader(
             &error, typeOfService: 0xc0, transport: .icmp, from: primaryAddress, to: packet.tuple.source, length: length)
-        packet.egress = egress
         batch.emit(packet.generated(buffer, length: length, number))
     }
 
