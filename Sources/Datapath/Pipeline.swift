@@ -75,7 +75,8 @@ package struct Pipeline: ~Copyable {
         packet.firstEmission = UInt16(truncatingIfNeeded: firstEmission)
         packet.emissions = UInt16(truncatingIfNeeded: batch.emissionCount &- firstEmission)
         if outcome.verdict != .hold {
-            counters.count(outcome.verdict, outcome.reason, length: Int(packet.length))
+            let length = packet.hasAddresses ? Int(packet.totalLength) : Int(packet.length)
+            counters.count(outcome.verdict, outcome.reason, length: length)
         }
         batch.packets[number] = packet
     }

@@ -5,15 +5,15 @@ internal import Wire
 // section 3.2.2.6).
 
 extension Pipeline {
-    /// Sends an echo request back as a reply, with the same payload.
-    mutating func answerEcho(_ packet: inout Packet, _ number: Int, _ batch: inout Batch) -> Outcome {
+    /// Sends an echo request back as a reply, with the same payload; nil when that is left to the node.
+    mutating func answerEcho(_ packet: inout Packet, _ number: Int, _ batch: inout Batch) -> Outcome? {
         programs.add(.answer)
-        packet.conntrack = .untracked
         if packet.marks.contains(.badChecksum) { return .drop(.checksumL4) }
         // Half of an answer would be wrong; a packet that a capture cut is left to the node.
         guard packet.length == Int32(packet.totalLength), let egress = interfaces.egress(to: packet.tuple.source),
             let buffer = batch.takeScratch()
-        else { return .sent(.local) }
+        else { return nil }
+        packet.conntrack = .untracked
         let header = Int(packet.headerLength)
         let message = Int(packet.length) - header
         let length = IPv4Packet.minimumHeaderLength + message

@@ -101,8 +101,10 @@ extension Pipeline {
 
     /// Leaves a packet to the node's own stack.
     private mutating func deliverLocally(_ packet: inout Packet, _ number: Int, _ batch: inout Batch) -> Outcome? {
-        if packet.transport == .icmp && packet.icmpType == .echoRequest && !packet.fragment.isFragment {
-            return answerEcho(&packet, number, &batch)
+        if packet.transport == .icmp && packet.icmpType == .echoRequest && !packet.fragment.isFragment,
+            let outcome = answerEcho(&packet, number, &batch)
+        {
+            return outcome
         }
         guard let host = interfaces.host else {
             return reject(&packet, .noService, .portUnreachable, number, &batch)

@@ -16,6 +16,8 @@ extension Pipeline {
         packet.translated = sent
         guard packet.hasPorts else { return nil }
         if packet.masquerade {
+            // Without an address there are no ports either.
+            guard primaryAddress != .any else { return .drop(.snatPortsExhausted) }
             sent.source = primaryAddress
             if !isAllowedPort(sent.sourcePort) {
                 guard let port = freePort(for: sent, packet) else { return .drop(.snatPortsExhausted) }
