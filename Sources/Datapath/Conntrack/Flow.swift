@@ -90,6 +90,11 @@ package struct Flow: TimerElement, Sendable {
         (direction == .original ? reply : original).reversed
     }
 
+    /// The interface that packets of a direction come in by: the one that answers to them leave by.
+    @inline(__always) func ingress(_ direction: FlowDirection) -> UInt16 {
+        direction == .original ? replyEgress : originalEgress
+    }
+
     /// Whether packets leave with other addresses or ports than they came with.
     @inline(__always) package var isTranslated: Bool { flags.contains(.translated) }
 

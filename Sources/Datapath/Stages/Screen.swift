@@ -14,7 +14,7 @@ extension Pipeline {
         if isMartianDestination(destination) { return .drop(.martianDestination) }
         if destination.isMulticast { return .drop(.multicastDestination) }
         if source == destination { return .drop(.land) }
-        if let reason = spoofedSource(source, ingress: packet.ingress) { return .drop(reason) }
+        if let reason = spoofedSource(source, ingress: packet.ingress), !isExpected(packet) { return .drop(reason) }
         if packet.defect != .none { return .drop(packet.defect) }
         return nil
     }
@@ -22,6 +22,16 @@ extension Pipeline {
     /// RFC 1812 section 5.3.7; a router does not forward link-local addresses either (RFC 3927 section 7).
     private func isMartianDestination(_ destination: IPv4Address) -> Bool {
         destination.isThisNetwork || destination.isLoopback || destination.isLinkLocal || destination.isReserved
+    }
+
+    /// Whether a packet belongs to a flow that came this way before: the answers of a load-balancer address to which an
+    /// unknown port was passed, or of a far end that a reload has made a Service's address. The short way of an
+    /// established packet does not ask for the source, so neither may this one.
+    private func isExpected(_ packet: Packet) -> Bool {
+        guard packet.hasPorts, !packet.fragment.isFragment else { return false }
+        let reference = flows.find(packet.tuple, packet.transport, hash: packet.hash, now: packet.now)
+        guard !reference.isNone else { return false }
+        return packet.ingress == flows.flows[reference.number].ingress(reference.direction)
     }
 
     func isMartianSource(_ source: IPv4Address) -> Bool {

@@ -32,7 +32,7 @@ extension Pipeline {
         let isOriginal = direction == .original
         let egress = isOriginal ? flow.originalEgress : flow.replyEgress
         // A packet that comes in where answers to it go out has the source that the flow began with.
-        guard packet.ingress == (isOriginal ? flow.replyEgress : flow.originalEgress),
+        guard packet.ingress == flow.ingress(direction),
             Int32(truncatingIfNeeded: packet.totalLength) <= interfaces.facts[Int(egress)].mtu,
             !(flow.state.isReusable && packet.flags.contains(.syn))
         else { return false }
