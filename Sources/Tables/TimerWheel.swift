@@ -14,7 +14,8 @@ public protocol TimerElement: SlabElement {
 /// level 1 for each of the next 64 times 64, and so on; four levels reach 52 days, later deadlines wait in the
 /// furthest slot. The wheel is lazy: an element that is used gets a new deadline written into it and stays where it
 /// is; when its slot comes up the wheel looks at the deadline, and enters it again if that is still to come. So a
-/// packet never touches the wheel, and the cost of expiry follows what expires, not the size of the table.
+/// packet never touches the wheel, and the cost of expiry follows what expires, not the size of the table. Only an
+/// element whose deadline became an earlier one must be taken out and entered anew.
 /// Whoever needs an exact end looks at the deadline itself; the wheel only clears away.
 public struct TimerWheel: ~Copyable {
     public static var tickShift: UInt64 { 28 }

@@ -75,6 +75,12 @@ package struct FlowTable: ~Copyable {
     /// Puts a flow whose deadline is set into the timer wheel.
     mutating func arm(_ number: UInt32) { wheel.insert(number, in: &flows) }
 
+    /// Moves a flow in the timer wheel whose deadline became an earlier one; a later one needs nothing.
+    mutating func rearm(_ number: UInt32) {
+        wheel.remove(number, in: &flows)
+        wheel.insert(number, in: &flows)
+    }
+
     /// Removes what stands under a tuple past its time, so that the tuple is free.
     private mutating func clear(_ tuple: FlowTuple, _ transport: TransportProtocol, now: UInt64) {
         while let bits = index.find(

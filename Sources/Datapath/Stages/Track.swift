@@ -16,35 +16,45 @@ extension Pipeline {
     @inline(__always) mutating func translateEstablished(_ number: Int, _ batch: inout Batch) -> Bool {
         let reference = batch.packets[number].candidate
         guard !reference.isNone else { return false }
-        return Self.translateEstablished(
+        let result = Self.translateEstablished(
             &batch.packets[number], &batch.frames, number, &flows.flows[reference.number], reference.direction, tracker,
             interfaces, &counters)
+        if result == .endsSooner { flows.rearm(reference.number) }
+        return result != .refused
+    }
+
+    /// What came of the short way.
+    private enum ShortWay {
+        case refused, sent
+        /// Sent, and the flow now ends sooner than the timer wheel expects.
+        case endsSooner
     }
 
     @inline(__always) private static func translateEstablished(
         _ packet: inout Packet, _ frames: inout FramePool, _ number: Int, _ flow: inout Flow,
         _ direction: FlowDirection, _ tracker: borrowing FlowTracker, _ interfaces: InterfaceTable,
         _ counters: inout Counters
-    ) -> Bool {
+    ) -> ShortWay {
         guard flow.transport == packet.transport, flow.tuple(direction) == packet.tuple, flow.deadline > packet.now,
             packet.reason == .none, packet.defect == .none, packet.timeToLive > 1, !packet.fragment.isFragment
-        else { return false }
+        else { return .refused }
         let isOriginal = direction == .original
         let egress = isOriginal ? flow.originalEgress : flow.replyEgress
         // A packet that comes in where answers to it go out has the source that the flow began with.
         guard packet.ingress == flow.ingress(direction),
             Int32(truncatingIfNeeded: packet.totalLength) <= interfaces.facts[Int(egress)].mtu,
             !(flow.state.isReusable && packet.flags.contains(.syn))
-        else { return false }
+        else { return .refused }
 
         flow.describe(&packet, direction)
+        let deadline = flow.deadline
         if !tracker.update(&flow, direction, flags: packet.flags, now: packet.now) { packet.conntrack = .invalid }
         flow.count(direction, length: Int(packet.totalLength))
         var frame = frames.frame(number, length: Int(packet.length))
         flow.rewrite(&frame, packet, direction)
         packet.verdict = flow.isTranslated ? .forward : .pass
         counters.count(packet.verdict, .none, length: Int(packet.totalLength))
-        return true
+        return flow.deadline < deadline ? .endsSooner : .sent
     }
 
     /// Sends the packet on along its flow; nil when it belongs to none yet.
@@ -75,9 +85,11 @@ extension Pipeline {
         let direction = reference.direction
         flows.flows[reference.number].describe(&packet, direction)
         if let outcome = checkForwarding(&packet, number, &batch) { return outcome }
+        let deadline = flows.flows[reference.number].deadline
         if !tracker.update(&flows.flows[reference.number], direction, flags: packet.flags, now: packet.now) {
             packet.conntrack = .invalid
         }
+        if flows.flows[reference.number].deadline < deadline { flows.rearm(reference.number) }
         flows.flows[reference.number].count(direction, length: Int(packet.totalLength))
         return send(&packet, along: reference, number, &batch)
     }
