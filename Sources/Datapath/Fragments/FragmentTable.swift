@@ -6,9 +6,9 @@ internal import Wire
 /// Theory of operation: only the first fragment has ports, so only it can be judged; it goes the way of any packet, and
 /// what became of it is kept under (source, destination, protocol, identification), as the fragments carry it before
 /// translation. Later fragments follow it. Those that come before it are held, copied into buffers of their own, and
-/// leave right behind it, each under its own packet number. A bit map of the eight-byte units seen finds overlaps,
-/// which end a datagram (RFC 5722 says so for IPv6; for IPv4 it is the defence against RFC 1858's attacks); a second
-/// one, of where fragments begin, tells a repeated fragment from an overlap.
+/// leave right behind it, each under its own packet number. Bit maps of the eight-byte units seen, and of those that a
+/// fragment began with, find overlaps, which end a datagram (RFC 5722 says so for IPv6; for IPv4 it is the defence
+/// against RFC 1858's attacks); a fragment that comes twice is no overlap.
 /// Entries live for a fixed time from the first fragment seen, so they leave in the order in which they came.
 /// Limits: `capacity` datagrams, `heldCapacity` held fragments; what finds no room is dropped, `frag.table_full`.
 struct FragmentTable: ~Copyable {
@@ -77,8 +77,7 @@ struct FragmentTable: ~Copyable {
     /// The bytes of the held fragments, by their number.
     var bytes = FramePool(count: FragmentTable.heldCapacity + 1, capacity: 65535, isSparse: true)
     private var units = FixedArray<UInt64>(count: (FragmentTable.capacity + 1) * FragmentTable.unitWords)
-    /// The units at which a fragment begins.
-    private var beginnings = FixedArray<UInt64>(count: (FragmentTable.capacity + 1) * FragmentTable.unitWords)
+    private var starts = FixedArray<UInt64>(count: (FragmentTable.capacity + 1) * FragmentTable.unitWords)
     private var index = BucketIndex(capacity: FragmentTable.capacity)
     private let hash: SeededHash
     private let timeout: UInt64
@@ -103,7 +102,7 @@ struct FragmentTable: ~Copyable {
             lastHeld: 0, unitsSeen: 0, unitsInAll: 0, isReconstructed: false, older: newest, newer: 0, link: 0)
         for word in 0..<Self.unitWords {
             units[Int(number) &* Self.unitWords &+ word] = 0
-            beginnings[Int(number) &* Self.unitWords &+ word] = 0
+            starts[Int(number) &* Self.unitWords &+ word] = 0
         }
         if newest != 0 { datagrams[newest].newer = number } else { oldest = number }
         newest = number
@@ -112,35 +111,34 @@ struct FragmentTable: ~Copyable {
         return number
     }
 
-    /// What a fragment adds to those that were seen.
-    enum Coverage {
-        case new
-        /// The same range came before.
-        case duplicate
-        case overlap
+    /// Marks the units of a fragment; false when one of them was seen before, but not in the same fragment again.
+    mutating func cover(_ number: UInt32, offset: Int, length: Int) -> Bool {
+        let first = offset >> 3
+        let count = (length + 7) >> 3
+        let seen = (first..<first + count).count { Self.bit($0, of: number, in: units) }
+        if seen > 0 { return seen == count && isRepetition(number, first, count) }
+        for unit in first..<first + count { Self.set(unit, of: number, in: &units) }
+        Self.set(first, of: number, in: &starts)
+        datagrams[number].unitsSeen += UInt32(count)
+        return true
     }
 
-    /// Marks the units of a fragment, and where it begins.
-    mutating func cover(_ number: UInt32, offset: Int, length: Int) -> Coverage {
-        let first = offset >> 3
-        let end = first + (length + 7) >> 3
-        let base = Int(number) &* Self.unitWords
-        func isSet(_ map: borrowing FixedArray<UInt64>, _ unit: Int) -> Bool {
-            map[base &+ unit >> 6] >> UInt64(unit & 63) & 1 == 1
-        }
-        var covered = 0
-        for unit in first..<end where isSet(units, unit) { covered += 1 }
-        if covered > 0 {
-            // The ranges seen lie side by side, so one that begins and ends where this does is the same.
-            guard covered == end - first, isSet(beginnings, first) else { return .overlap }
-            for unit in first + 1..<max(end, first + 1) where isSet(beginnings, unit) { return .overlap }
-            let goesOn = end < Self.unitWords * 64 && isSet(units, end) && !isSet(beginnings, end)
-            return goesOn ? .overlap : .duplicate
-        }
-        for unit in first..<end { units[base &+ unit >> 6] |= 1 << UInt64(unit & 63) }
-        beginnings[base &+ first >> 6] |= 1 << UInt64(first & 63)
-        datagrams[number].unitsSeen += UInt32(end - first)
-        return .new
+    /// Whether units that were all seen are those of one fragment.
+    private func isRepetition(_ number: UInt32, _ first: Int, _ count: Int) -> Bool {
+        let next = first + count
+        let endsThere =
+            next >= Self.unitWords * 64 || !Self.bit(next, of: number, in: units)
+            || Self.bit(next, of: number, in: starts)
+        return endsThere && Self.bit(first, of: number, in: starts)
+            && !(first + 1..<next).contains { Self.bit($0, of: number, in: starts) }
+    }
+
+    private static func bit(_ unit: Int, of number: UInt32, in map: borrowing FixedArray<UInt64>) -> Bool {
+        map[Int(number) &* unitWords &+ unit >> 6] >> UInt64(unit & 63) & 1 == 1
+    }
+
+    private static func set(_ unit: Int, of number: UInt32, in map: inout FixedArray<UInt64>) {
+        map[Int(number) &* unitWords &+ unit >> 6] |= 1 << UInt64(unit & 63)
     }
 
     /// Copies a fragment into a buffer of its own, behind those that wait for the same datagram.

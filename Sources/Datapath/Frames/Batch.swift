@@ -25,7 +25,10 @@ package struct Batch: ~Copyable {
     /// The most frames that a batch takes.
     package static let maximumCount = 64
     /// How many packets the datapath can make in one batch; the memory is touched only as far as it is used.
-    static let scratchCount = 2048
+    ///
+    /// Enough for a batch of packets that each fall into as many fragments as they may, and for all fragments that can
+    /// be held: so what becomes of a packet does not depend on the others of its batch.
+    static let scratchCount = maximumCount * Pipeline.fragmentLimit + FragmentTable.heldCapacity + maximumCount
 
     /// `frameCapacity` is the longest packet that can be read, 65,535 bytes unless a test needs less.
     package init(frameCapacity: Int = 65535, keepsPreimages: Bool = false) {
@@ -58,6 +61,9 @@ package struct Batch: ~Copyable {
         if emission.isScratch { return scratch.frame(Int(emission.buffer), length: Int(emission.length)) }
         return frames.frame(Int(emission.buffer), length: Int(emission.length))
     }
+
+    /// How many scratch buffers the batch has left.
+    var scratchLeft: Int { scratch.count &- scratchUsed }
 
     /// Takes a scratch buffer; nil when the batch has used them all.
     mutating func takeScratch() -> Int? {

@@ -4,29 +4,80 @@ internal import Wire
 // Part of "translate": a packet that may be fragmented and is longer than its egress takes leaves in fragments
 // (RFC 791 section 3.2); one that may not was refused by "route".
 
+/// Where the bytes of a packet stand that is to be sent.
+enum PacketPlace {
+    /// In the frame it was read into.
+    case frame(Int)
+    /// In the buffer of a fragment that was held.
+    case held(UInt32)
+}
+
 extension Pipeline {
-    /// Emits a packet that was rewritten in its frame, in fragments if it must be.
-    mutating func emitWithinMTU(_ packet: inout Packet, _ number: Int, _ batch: inout Batch) {
-        let mtu = Int(interfaces.facts[Int(packet.egress)].mtu)
-        // What a capture cut cannot be cut again.
-        if Int(packet.totalLength) <= mtu || packet.length < Int32(packet.totalLength) {
-            batch.emit(packet.emission(number))
-            return
-        }
-        fragment(packet, mtu: mtu, number, &batch)
+    /// How many fragments a packet may fall into: 65,535 bytes at an MTU of 1,044 and more.
+    static var fragmentLimit: Int { 64 }
+
+    /// How many fragments a packet falls into on an interface; more than any limit where not one of them has room.
+    func fragmentCount(_ packet: Packet, mtu: Int) -> Int {
+        if Int(packet.totalLength) <= mtu || packet.length < Int32(packet.totalLength) { return 1 }
+        let step = (mtu - Int(packet.headerLength)) & ~7
+        guard step >= 8 else { return .max }
+        return (Int(packet.totalLength) - Int(packet.headerLength) + step - 1) / step
     }
 
-    private func fragment(_ packet: Packet, mtu: Int, _ number: Int, _ batch: inout Batch) {
+    /// Emits a packet that was rewritten in its frame, in fragments if it must be; all of it or nothing.
+    mutating func emitWithinMTU(_ packet: inout Packet, _ number: Int, _ batch: inout Batch) -> Bool {
+        let mtu = Int(interfaces.facts[Int(packet.egress)].mtu)
+        return emit(packet, from: .frame(number), mtu: mtu, number, &batch)
+    }
+
+    /// Emits a packet because of frame `number`; false, with nothing emitted, when it would take too many buffers.
+    func emit(_ packet: Packet, from place: PacketPlace, mtu: Int, _ number: Int, _ batch: inout Batch) -> Bool {
+        // What a capture cut cannot be cut again.
+        if Int(packet.totalLength) > mtu && packet.length == Int32(packet.totalLength) {
+            return fragment(packet, from: place, mtu: mtu, number, &batch)
+        }
+        guard case .held = place else {
+            batch.emit(packet.emission(number))
+            return true
+        }
+        guard let buffer = batch.takeScratch() else { return false }
+        copy(0..<Int(packet.length), from: place, to: buffer, at: 0, &batch)
+        emit(packet, buffer, length: Int(packet.length), place, number, &batch)
+        return true
+    }
+
+    private func emit(
+        _ packet: Packet, _ buffer: Int, length: Int, _ place: PacketPlace, _ number: Int, _ batch: inout Batch
+    ) {
+        var emission = packet.generated(buffer, length: length, number)
+        emission.isGenerated = false
+        if case .held = place { emission.isReleased = true }
+        batch.emit(emission)
+    }
+
+    private func copy(
+        _ range: Range<Int>, from place: PacketPlace, to buffer: Int, at offset: Int, _ batch: inout Batch
+    ) {
+        switch place {
+        case .frame(let number): batch.scratch.copy(from: batch.frames, number, range, to: buffer, at: offset)
+        case .held(let number): batch.scratch.copy(from: fragments.bytes, Int(number), range, to: buffer, at: offset)
+        }
+    }
+
+    private func fragment(
+        _ packet: Packet, from place: PacketPlace, mtu: Int, _ number: Int, _ batch: inout Batch
+    ) -> Bool {
         let header = Int(packet.headerLength)
         let step = (mtu - header) & ~7
-        guard step >= 8 else { return }
-        var at = header
         let end = Int(packet.length)
+        let count = fragmentCount(packet, mtu: mtu)
+        guard count <= Self.fragmentLimit, count <= batch.scratchLeft else { return false }
+        var at = header
         while at < end {
-            guard let buffer = batch.takeScratch() else { return }
+            guard let buffer = batch.takeScratch() else { return false }
             let part = min(step, end - at)
-            batch.scratch.copy(from: batch.frames, number, 0..<header, to: buffer, at: 0)
-            batch.scratch.copy(from: batch.frames, number, at..<at + part, to: buffer, at: header)
+            copy(0..<header, from: place, to: buffer, at: 0, &batch)
+            copy(at..<at + part, from: place, to: buffer, at: header, &batch)
             var target = batch.scratch.frame(buffer, length: header + part)
             let isLast = at + part == end && !packet.fragment.moreFragments
             let offset = packet.fragment.offset + at - header
@@ -37,11 +88,10 @@ extension Pipeline {
             if at > header { dropUncopiedOptions(&target, header: header) }
             target.storeBE(UInt16(0), at: field.checksum)
             target.storeBE(~Checksum.sum(target.bytes, 0..<header), at: field.checksum)
-            var emission = packet.generated(buffer, length: header + part, number)
-            emission.isGenerated = false
-            batch.emit(emission)
+            emit(packet, buffer, length: header + part, place, number, &batch)
             at += part
         }
+        return true
     }
 
     /// Options without the "copied" flag stand in the first fragment only (RFC 791 section 3.1); they become padding.

@@ -17,8 +17,7 @@ extension Pipeline {
         if fragments.datagrams[entry].fate == .refused {
             return .drop(fragments.datagrams[entry].reason)
         }
-        let coverage = fragments.cover(entry, offset: packet.fragment.offset, length: carried)
-        if coverage == .overlap {
+        guard fragments.cover(entry, offset: packet.fragment.offset, length: carried) else {
             refuse(entry, .fragmentOverlap)
             return .drop(.fragmentOverlap)
         }
@@ -83,38 +82,39 @@ extension Pipeline {
         return send(&packet, along: reference, number, &batch)
     }
 
-    /// Sends a fragment that was held, from a scratch buffer, because of the first fragment `number`.
+    /// Ends the way of a fragment that was held, because of the first fragment `number`: as it would have ended had it
+    /// come after that one.
     private mutating func release(
         _ place: UInt32, _ entry: UInt32, now: UInt64, _ number: Int, _ batch: inout Batch
     ) {
         var packet = fragments.held[place].packet
         packet.now = now
-        let length = Int(packet.length)
-        var outcome = Outcome.drop(.fragmentTableFull)
-        if let reason = direct(&packet, entry) {
-            outcome = .drop(reason)
-        } else if packet.timeToLive <= 1 && fragments.datagrams[entry].fate != .local {
-            outcome = .drop(.ttlExpired)
-        } else if let buffer = batch.takeScratch() {
-            batch.scratch.copy(from: fragments.bytes, Int(place), 0..<length, to: buffer, at: 0)
-            var target = batch.scratch.frame(buffer, length: length)
-            let reference = fragments.datagrams[entry].flow
-            if fragments.datagrams[entry].fate == .local {
-                outcome = .sent(.local)
-            } else if reference.isNone {
-                decrementTimeToLive(&target)
-                outcome = .sent(.pass)
-            } else {
-                flows.flows[reference.number].rewrite(&target, packet, reference.direction)
-                flows.flows[reference.number].count(reference.direction, length: Int(packet.totalLength))
-                outcome = .sent(flows.flows[reference.number].isTranslated ? .forward : .pass)
-            }
-            var emission = packet.generated(buffer, length: length, number)
-            emission.isGenerated = false
-            emission.isReleased = true
-            batch.emit(emission)
+        let outcome = sendReleased(&packet, place, entry, number, &batch)
+        counters.count(outcome.verdict, outcome.reason, length: Int(packet.totalLength))
+    }
+
+    private mutating func sendReleased(
+        _ packet: inout Packet, _ place: UInt32, _ entry: UInt32, _ number: Int, _ batch: inout Batch
+    ) -> Outcome {
+        if let reason = direct(&packet, entry) { return .drop(reason) }
+        let reference = fragments.datagrams[entry].flow
+        if fragments.datagrams[entry].fate == .local {
+            return emit(packet, from: .held(place), mtu: .max, number, &batch) ? .sent(.local) : .drop(.oversize)
         }
-        counters.count(outcome.verdict, outcome.reason, length: length)
+        if let outcome = checkForwarding(&packet, number, &batch) { return outcome }
+        if !reference.isNone {
+            flows.flows[reference.number].count(reference.direction, length: Int(packet.totalLength))
+        }
+        let flow = flows.flows[reference.number]
+        var frame = fragments.bytes.frame(Int(place), length: Int(packet.length))
+        if reference.isNone {
+            Self.decrementTimeToLive(&frame)
+        } else {
+            flow.rewrite(&frame, packet, reference.direction)
+        }
+        let mtu = Int(interfaces.facts[Int(packet.egress)].mtu)
+        guard emit(packet, from: .held(place), mtu: mtu, number, &batch) else { return .drop(.oversize) }
+        return .sent(!reference.isNone && flow.isTranslated ? .forward : .pass)
     }
 
     /// Fills in where a later fragment goes; the reason when its flow is gone.

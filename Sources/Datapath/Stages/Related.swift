@@ -24,6 +24,9 @@ extension Pipeline {
         // RFC 5508 REQ-3: what a damaged error quotes means nothing.
         if packet.marks.contains(.badChecksum) { return .drop(.checksumL4) }
         if packet.icmpType == .redirect { return .drop(.icmpRedirect) }
+        // An error has at most 576 bytes (RFC 1812 section 4.3.2.3), and what follows its first fragment could not be
+        // translated.
+        if packet.fragment.isFragment { return .drop(.icmpUnsupported) }
         let quote: Quote
         switch readQuote(packet, number, &batch) {
         case .success(let found): quote = found
@@ -51,7 +54,7 @@ extension Pipeline {
         packet.egress = egress
         if let outcome = checkForwarding(&packet, number, &batch) { return outcome }
         rewrite(packet, quote, as: sent, outer: packet.translated, timeToLive: packet.timeToLive &- 1, number, &batch)
-        emitWithinMTU(&packet, number, &batch)
+        guard emitWithinMTU(&packet, number, &batch) else { return .drop(.oversize) }
         return .sent(flows.flows[reference.number].isTranslated ? .forward : .pass)
     }
 

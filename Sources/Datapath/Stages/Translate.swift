@@ -13,20 +13,20 @@ extension Pipeline {
         var frame = batch.frames.frame(number, length: Int(packet.length))
         flows.flows[reference.number].rewrite(&frame, packet, reference.direction)
         let isTranslated = flows.flows[reference.number].isTranslated
-        emitWithinMTU(&packet, number, &batch)
+        guard emitWithinMTU(&packet, number, &batch) else { return .drop(.oversize) }
         return .sent(isTranslated ? .forward : .pass)
     }
 
     /// Sends on a packet that no flow is kept for: only its TTL changes.
     mutating func sendUntracked(_ packet: inout Packet, _ number: Int, _ batch: inout Batch) -> Outcome {
         var frame = batch.frames.frame(number, length: Int(packet.length))
-        decrementTimeToLive(&frame)
+        Self.decrementTimeToLive(&frame)
         packet.translated = packet.tuple
-        emitWithinMTU(&packet, number, &batch)
+        guard emitWithinMTU(&packet, number, &batch) else { return .drop(.oversize) }
         return .sent(.pass)
     }
 
-    func decrementTimeToLive(_ frame: inout MutableRawSpan) {
+    static func decrementTimeToLive(_ frame: inout MutableRawSpan) {
         let field = IPv4Packet.Field.self
         frame.store8(frame.load8(field.timeToLive) &- 1, at: field.timeToLive)
         let delta = Checksum.delta(from: UInt16(0x0100), to: UInt16(0))
