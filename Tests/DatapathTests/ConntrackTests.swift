@@ -116,7 +116,10 @@ struct ConntrackTests {
         }
     }
 
-    @Test("a SYN on a connection in TIME_WAIT or CLOSE begins a new one at once", arguments: ["c:F. s:. s:F. c:.", "s:R"])
+    @Test(
+        "a SYN on a connection in TIME_WAIT or CLOSE begins a new one at once",
+        arguments: ["c:F. s:. s:F. c:.", "s:R"]
+    )
     func reuse(ending: String) {
         var dialogue = Dialogue()
         for step in "c:S s:S. c:. \(ending)".split(separator: " ") { dialogue.play(String(step)) }
@@ -159,7 +162,8 @@ struct ConntrackTests {
         func exchange(_ steps: [(isClient: Bool, at: Double)]) -> [String] {
             let harness = DatapathHarness()
             return steps.map { step in
-                let bytes = step.isClient ? udp(W.client, 40000, to: W.vip, 53) : udp(W.backend, 5353, to: W.client, 40000)
+                let bytes =
+                    step.isClient ? udp(W.client, 40000, to: W.vip, 53) : udp(W.backend, 5353, to: W.client, 40000)
                 return harness.send(bytes, at: step.at).summary
             }
         }
@@ -167,7 +171,11 @@ struct ConntrackTests {
         let reply = "forward - reply"
         #expect(exchange([(true, 0), (true, 29), (false, 58)]) == [new, new, reply])
         #expect(exchange([(true, 0), (false, 30)]) == [new, "pass - new"])
-        #expect(exchange([(true, 0), (false, 1), (false, 120.5), (true, 240)]) == [new, reply, reply, "forward - established"])
+        #expect(
+            exchange([(true, 0), (false, 1), (false, 120.5), (true, 240)]) == [
+                new, reply, reply, "forward - established",
+            ]
+        )
         #expect(exchange([(true, 0), (false, 1), (true, 121.5)]) == [new, reply, new])
     }
 

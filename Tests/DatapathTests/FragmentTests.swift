@@ -14,11 +14,20 @@ struct FragmentTests {
     /// Five fragments of a datagram to the UDP ClusterIP.
     private func parts(identification: UInt16 = 7, payload: [UInt8] = payload) -> [[UInt8]] {
         udpFragments(
-            W.client, 40000, to: W.vip, 53, payload: payload, size: 208, identification: identification)
+            W.client,
+            40000,
+            to: W.vip,
+            53,
+            payload: payload,
+            size: 208,
+            identification: identification
+        )
     }
 
     private func expectWhole(
-        _ treatments: [Treatment], payload: [UInt8] = payload, sourceLocation: SourceLocation = #_sourceLocation
+        _ treatments: [Treatment],
+        payload: [UInt8] = payload,
+        sourceLocation: SourceLocation = #_sourceLocation
     ) {
         let sent = treatments.flatMap(\.sent)
         for part in sent {
@@ -27,7 +36,12 @@ struct FragmentTests {
         let whole = reassemble(sent.map(\.bytes))
         let found = whole.map {
             issues(
-                in: $0, .from(W.client, port: 40000), .to(W.backend, port: 5353), .payload(payload), .validChecksums)
+                in: $0,
+                .from(W.client, port: 40000),
+                .to(W.backend, port: 5353),
+                .payload(payload),
+                .validChecksums
+            )
         }
         #expect(found == [], sourceLocation: sourceLocation)
     }
@@ -42,7 +56,10 @@ struct FragmentTests {
         #expect(harness.accountingIssues == [])
     }
 
-    @Test("reversed and shuffled, they wait for the first one and leave behind it under their own numbers", arguments: 0..<30)
+    @Test(
+        "reversed and shuffled, they wait for the first one and leave behind it under their own numbers",
+        arguments: 0..<30
+    )
     func outOfOrder(seed: Int) {
         var generator = TestGenerator(seed: seed)
         var order = Array(parts().enumerated())
@@ -75,8 +92,12 @@ struct FragmentTests {
             let whole = reassemble(treatments.flatMap(\.sent).map(\.bytes))
             let found = whole.map {
                 issues(
-                    in: $0, .from(W.node, port: 30053), .to(W.outside, port: 40000), .payload(Self.payload),
-                    .validChecksums)
+                    in: $0,
+                    .from(W.node, port: 30053),
+                    .to(W.outside, port: 40000),
+                    .payload(Self.payload),
+                    .validChecksums
+                )
             }
             #expect(found == [])
         }
@@ -87,7 +108,11 @@ struct FragmentTests {
         var builder = PacketBuilder(from: W.client, to: W.outside)
         builder.identification = 3
         let gre = builder.fragments(TransportProtocol(rawValue: 47), payload: Self.payload, size: 400)
-        let ping = builder.fragments(.icmp, payload: Array(echo(W.client, to: W.outside, payload: Self.payload)[20...]), size: 400)
+        let ping = builder.fragments(
+            .icmp,
+            payload: Array(echo(W.client, to: W.outside, payload: Self.payload)[20...]),
+            size: 400
+        )
         for parts in [gre, ping] {
             let treatments = DatapathHarness().send(parts.reversed().map { Feed($0) })
             #expect(treatments.map(\.verdict) == [.hold, .hold, .pass])
@@ -220,7 +245,13 @@ struct FragmentTests {
         let harness = DatapathHarness(batchSize: 64)
         var feeds: [Feed] = []
         for number in UInt16(0)..<1030 {
-            feeds.append(Feed(udpFragments(W.outside, 1, to: W.node, 9, payload: Self.payload, size: 504, identification: number)[1]))
+            feeds.append(
+                Feed(
+                    udpFragments(W.outside, 1, to: W.node, 9, payload: Self.payload, size: 504, identification: number)[
+                        1
+                    ]
+                )
+            )
         }
         let treatments = harness.send(feeds)
         #expect(treatments.count { $0.verdict == .hold } == 1024)

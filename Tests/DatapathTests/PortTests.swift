@@ -25,13 +25,18 @@ struct PortTests {
             #expect(!treatment.packet.masquerade)
             #expect(
                 issues(in: sent, .from(W.client), .to(W.backend, port: 8080), .validChecksums, .unchanged(since: input))
-                    == [])
+                    == []
+            )
             ports.insert(seen.sourcePort)
             let reply = harness.send(tcp(W.backend, 8080, to: W.client, seen.sourcePort, [.syn, .ack]))
             #expect(
                 issues(
-                    in: reply.only, .from(before.destination, port: before.destinationPort), .to(W.client, port: 40000),
-                    .validChecksums) == [])
+                    in: reply.only,
+                    .from(before.destination, port: before.destinationPort),
+                    .to(W.client, port: 40000),
+                    .validChecksums
+                ) == []
+            )
         }
         #expect(ports.count == 3 && ports.contains(40000))
         #expect(treatments[2].packet.frontend == .none && treatments[2].packet.service == 0)
@@ -111,7 +116,9 @@ struct PortTests {
             harness.send(tcp(W.backend, 8080, to: W.client, port, [.syn, .ack]))
             harness.send(tcp(W.client, port, to: W.vip, 80, .ack))
         }
-        for input in [tcp(W.client, 11, to: W.vip, 80), udp(W.client, 11, to: W.outside, 80), echo(W.client, to: W.outside)] {
+        for input in [
+            tcp(W.client, 11, to: W.vip, 80), udp(W.client, 11, to: W.outside, 80), echo(W.client, to: W.outside),
+        ] {
             let treatment = harness.send(input)
             #expect(treatment.summary == "drop ct.table_full new" && treatment.sent.isEmpty)
         }
@@ -177,7 +184,10 @@ struct PortTests {
         var allOnes = 0
         for value in stride(from: 0, through: 0xffff, by: 1) {
             var datagram = PacketBuilder(from: W.client, to: W.backend).udpDatagram(
-                40000, 5353, payload: [UInt8(value >> 8), UInt8(value & 255)])
+                40000,
+                5353,
+                payload: [UInt8(value >> 8), UInt8(value & 255)]
+            )
             guard datagram[6] == 0xff, datagram[7] == 0xff else { continue }
             datagram = Array(datagram[8...])
             let treatment = harness.send(udp(W.client, 40000, to: W.vip, 53, payload: datagram))
@@ -190,7 +200,9 @@ struct PortTests {
     @Test("a wrong transport checksum stays as wrong as it was")
     func badChecksum() {
         let harness = DatapathHarness()
-        for input in [tcp(W.client, 40000, to: W.vip, 80), udp(W.client, 40000, to: W.vip, 53), echo(W.client, to: W.outside)] {
+        for input in [
+            tcp(W.client, 40000, to: W.vip, 80), udp(W.client, 40000, to: W.vip, 53), echo(W.client, to: W.outside),
+        ] {
             let bad = input.dropLast() + [input[input.count - 1] ^ 0x11]
             let treatment = harness.send(Array(bad))
             #expect([.forward, .pass].contains(treatment.verdict))

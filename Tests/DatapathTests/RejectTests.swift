@@ -9,7 +9,12 @@ struct RejectTests {
 
     /// What holds for every ICMP error that the datapath sends about `input`.
     private func expectError(
-        _ treatment: Treatment, _ type: UInt8, code: UInt8, rest: UInt32 = 0, about input: [UInt8], to: IPv4Address,
+        _ treatment: Treatment,
+        _ type: UInt8,
+        code: UInt8,
+        rest: UInt32 = 0,
+        about input: [UInt8],
+        to: IPv4Address,
         sourceLocation: SourceLocation = #_sourceLocation
     ) {
         let sent = treatment.only
@@ -17,10 +22,21 @@ struct RejectTests {
         #expect(sent?.isGenerated == true, sourceLocation: sourceLocation)
         #expect(
             issues(
-                in: sent, .icmp(type, code: code), .icmpRest(rest), .from(W.node), .to(to), .validChecksums,
-                .timeToLive(64), .typeOfService(0xc0), .identification(0), .flagsAndOffset(0x4000),
-                .quote(Array(input.prefix(548))), .length(28 + min(input.count, 548))) == [],
-            sourceLocation: sourceLocation)
+                in: sent,
+                .icmp(type, code: code),
+                .icmpRest(rest),
+                .from(W.node),
+                .to(to),
+                .validChecksums,
+                .timeToLive(64),
+                .typeOfService(0xc0),
+                .identification(0),
+                .flagsAndOffset(0x4000),
+                .quote(Array(input.prefix(548))),
+                .length(28 + min(input.count, 548))
+            ) == [],
+            sourceLocation: sourceLocation
+        )
     }
 
     @Test("no endpoints: port unreachable, TCP and UDP alike, quoting the packet as it came in")
@@ -104,7 +120,10 @@ struct RejectTests {
         #expect(harness.send(fits).verdict == .forward)
     }
 
-    @Test("longer than the way takes and no DF: fragments that put together are the translated packet", arguments: [576, 1400])
+    @Test(
+        "longer than the way takes and no DF: fragments that put together are the translated packet",
+        arguments: [576, 1400]
+    )
     func fragments(mtu: Int) {
         var world = World()
         world.interfaces[0].mtu = mtu
@@ -129,8 +148,13 @@ struct RejectTests {
         }
         #expect(
             issues(
-                in: whole, .from(W.node, port: 40000), .to(W.backend, port: 5353), .validChecksums,
-                .unchanged(since: input)) == [])
+                in: whole,
+                .from(W.node, port: 40000),
+                .to(W.backend, port: 5353),
+                .validChecksums,
+                .unchanged(since: input)
+            ) == []
+        )
     }
 
     @Test("a fragment is cut again where its way is narrower")
@@ -161,8 +185,18 @@ struct RejectTests {
             #expect(treatment.summary == "answer - untracked")
             #expect(
                 issues(
-                    in: treatment.only, .icmp(0), .from(address), .to(sender), .validChecksums, .payload(payload),
-                    .icmpRest(5 << 16 | 1), .timeToLive(64), .typeOfService(0x28), .options([])) == [])
+                    in: treatment.only,
+                    .icmp(0),
+                    .from(address),
+                    .to(sender),
+                    .validChecksums,
+                    .payload(payload),
+                    .icmpRest(5 << 16 | 1),
+                    .timeToLive(64),
+                    .typeOfService(0x28),
+                    .options([])
+                ) == []
+            )
         }
     }
 

@@ -24,7 +24,9 @@ struct RelatedTests {
         Conversation(name: "direct", asked: udp(W.client, 40000, to: W.backend, 9)),
         Conversation(name: "ping", asked: echo(W.client, to: W.outside)),
         Conversation(
-            name: "with IP options", asked: udp(W.client, 40000, to: W.vip, 53) { $0.options = [148, 4, 0, 0] }),
+            name: "with IP options",
+            asked: udp(W.client, 40000, to: W.vip, 53) { $0.options = [148, 4, 0, 0] }
+        ),
     ]
 
     /// Bytes of the packet that its sender knows, as a quote would show them when `sent` was quoted.
@@ -33,10 +35,15 @@ struct RelatedTests {
         Array(changed(packet) { $0[8] = sent[8] }.prefix(count))
     }
 
-    @Test("an error about a packet as it was sent reaches its sender, about the packet that it had sent", arguments: conversations, [28, 32, 48, 500])
+    @Test(
+        "an error about a packet as it was sent reaches its sender, about the packet that it had sent",
+        arguments: conversations,
+        [28, 32, 48, 500]
+    )
     func towardsClient(conversation: Conversation, count: Int) {
         for (reporter, type, code, rest) in [
-            (W.router, UInt8(3), UInt8(4), UInt32(1400)), (W.router, 11, 0, 0), (nil, 3, 3, 0), (W.router, 12, 0, 5 << 24),
+            (W.router, UInt8(3), UInt8(4), UInt32(1400)), (W.router, 11, 0, 0), (nil, 3, 3, 0),
+            (W.router, 12, 0, 5 << 24),
         ] {
             let harness = DatapathHarness()
             guard let sent = harness.send(conversation.asked).only, let seen = Dissection(sent.bytes),
@@ -48,7 +55,14 @@ struct RelatedTests {
             let needed = max(count, seen.headerLength + 8)
             let from = reporter ?? seen.destination
             let error = icmpError(
-                from, to: seen.source, ICMPv4Type(rawValue: type), code: code, rest: rest, about: sent.bytes, count: needed)
+                from,
+                to: seen.source,
+                ICMPv4Type(rawValue: type),
+                code: code,
+                rest: rest,
+                about: sent.bytes,
+                count: needed
+            )
             let treatment = harness.send(error)
             #expect(treatment.conntrack == .related)
             let isTranslated = sent.bytes.dropFirst(12).prefix(12) != conversation.asked.dropFirst(12).prefix(12)
@@ -57,13 +71,23 @@ struct RelatedTests {
             let shown = reporter ?? asked.destination
             #expect(
                 issues(
-                    in: treatment.only, .icmp(type, code: code), .icmpRest(rest), .from(shown), .to(asked.source),
-                    .validChecksums, .timeToLive(63),
-                    .quote(quoted(conversation.asked, as: sent.bytes, count: needed))) == [])
+                    in: treatment.only,
+                    .icmp(type, code: code),
+                    .icmpRest(rest),
+                    .from(shown),
+                    .to(asked.source),
+                    .validChecksums,
+                    .timeToLive(63),
+                    .quote(quoted(conversation.asked, as: sent.bytes, count: needed))
+                ) == []
+            )
         }
     }
 
-    @Test("an error of the client about a reply reaches the backend, about the reply that it had sent", arguments: conversations)
+    @Test(
+        "an error of the client about a reply reaches the backend, about the reply that it had sent",
+        arguments: conversations
+    )
     func towardsBackend(conversation: Conversation) {
         let harness = DatapathHarness()
         guard let sent = harness.send(conversation.asked).only, let seen = Dissection(sent.bytes),
@@ -88,8 +112,14 @@ struct RelatedTests {
         #expect(treatment.conntrack == .related)
         #expect(
             issues(
-                in: treatment.only, .icmp(3, code: 3), .from(seen.source), .to(seen.destination), .validChecksums,
-                .quote(quoted(answer, as: reply.bytes, count: 28))) == [])
+                in: treatment.only,
+                .icmp(3, code: 3),
+                .from(seen.source),
+                .to(seen.destination),
+                .validChecksums,
+                .quote(quoted(answer, as: reply.bytes, count: 28))
+            ) == []
+        )
     }
 
     @Test("an error changes neither the state nor the time of its flow")
@@ -121,22 +151,50 @@ struct RelatedTests {
         let asked = udp(W.client, 40000, to: W.vip, 53)
         let sent = udp(W.client, 40000, to: W.backend, 5353)
         let rows: [(String, [UInt8], DropReason)] = [
-            ("no such flow", icmpError(W.router, to: W.client, about: udp(W.client, 1, to: W.backend, 2)), .icmpUnrelated),
+            (
+                "no such flow", icmpError(W.router, to: W.client, about: udp(W.client, 1, to: W.backend, 2)),
+                .icmpUnrelated
+            ),
             ("the packet before translation", icmpError(W.router, to: W.client, about: asked), .icmpUnrelated),
-            ("another protocol", icmpError(W.router, to: W.client, about: changed(sent) { $0[9] = 47 }), .icmpUnrelated),
-            ("an unknown ICMP type inside", icmpError(W.router, to: W.client, about: echo(W.client, to: W.outside, ICMPv4Type(rawValue: 42))), .icmpUnrelated),
+            (
+                "another protocol", icmpError(W.router, to: W.client, about: changed(sent) { $0[9] = 47 }),
+                .icmpUnrelated
+            ),
+            (
+                "an unknown ICMP type inside",
+                icmpError(W.router, to: W.client, about: echo(W.client, to: W.outside, ICMPv4Type(rawValue: 42))),
+                .icmpUnrelated
+            ),
             ("nothing quoted", icmpError(W.router, to: W.client, about: sent, count: 0), .icmpInnerShort),
             ("a part of the IP header", icmpError(W.router, to: W.client, about: sent, count: 19), .icmpInnerShort),
             ("seven bytes behind it", icmpError(W.router, to: W.client, about: sent, count: 27), .icmpInnerShort),
             ("IHL 4 inside", icmpError(W.router, to: W.client, about: [0x44] + sent.dropFirst()), .icmpInnerShort),
             ("version 6 inside", icmpError(W.router, to: W.client, about: [0x65] + sent.dropFirst()), .icmpInnerShort),
-            ("options that are not there", icmpError(W.router, to: W.client, about: [0x4f] + sent.dropFirst()), .icmpInnerShort),
-            ("a wrong inner checksum", icmpError(W.router, to: W.client, about: sent.prefix(10) + [1, 2] + sent.dropFirst(12)), .icmpInnerChecksum),
-            ("a later fragment inside", icmpError(W.router, to: W.client, about: changed(sent) { $0[7] = 1 }), .icmpInnerFragment),
-            ("an error inside", icmpError(W.router, to: W.client, about: icmpError(W.client, to: W.outside, about: sent)), .icmpErrorAboutError),
+            (
+                "options that are not there", icmpError(W.router, to: W.client, about: [0x4f] + sent.dropFirst()),
+                .icmpInnerShort
+            ),
+            (
+                "a wrong inner checksum",
+                icmpError(W.router, to: W.client, about: sent.prefix(10) + [1, 2] + sent.dropFirst(12)),
+                .icmpInnerChecksum
+            ),
+            (
+                "a later fragment inside", icmpError(W.router, to: W.client, about: changed(sent) { $0[7] = 1 }),
+                .icmpInnerFragment
+            ),
+            (
+                "an error inside",
+                icmpError(W.router, to: W.client, about: icmpError(W.client, to: W.outside, about: sent)),
+                .icmpErrorAboutError
+            ),
             ("a redirect", icmpError(W.router, to: W.client, .redirect, about: sent), .icmpRedirect),
             ("source quench", icmpError(W.router, to: W.client, .sourceQuench, code: 0, about: sent), .icmpUnsupported),
-            ("in fragments", changed(icmpError(W.router, to: W.client, about: sent, count: 28)) { $0[6] = 0x20 }.dropLast(4) + [], .icmpUnsupported),
+            (
+                "in fragments",
+                changed(icmpError(W.router, to: W.client, about: sent, count: 28)) { $0[6] = 0x20 }.dropLast(4) + [],
+                .icmpUnsupported
+            ),
         ]
         for (name, input, reason) in rows {
             let harness = DatapathHarness()

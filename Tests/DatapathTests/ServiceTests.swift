@@ -3,160 +3,11 @@ import TestSupport
 import Testing
 import Wire
 
-/// One row of a table: a packet without state, what must become of it, and where it must go.
-struct Row: Sendable, CustomTestStringConvertible {
-    var description: String
-    var input: [UInt8]
-    /// Verdict, reason and conntrack state, as `Treatment.summary` has them.
-    var expected: String
-    /// The endpoints of what is sent: nil when nothing is, or an ICMP error.
-    var source: FlowEndpoint?
-    var destination: FlowEndpoint?
-    var masquerade = false
-    var frontend = FrontendKind.none
-    var egress: UInt16?
-    var ingress: UInt16?
-
-    var testDescription: String { description }
-}
-
-private func at(_ address: IPv4Address, _ port: UInt16) -> FlowEndpoint { FlowEndpoint(address: address, port: port) }
-
 @Suite("Service rules, packet in and packet out")
 struct ServiceTests {
     typealias W = World
-    static let web = at(World.backend, 8080)
-    static let remoteWeb = at(World.remoteBackend, 8080)
 
-    static let rows: [Row] = [
-        Row(
-            description: "pod to ClusterIP: destination only", input: tcp(W.client, 40000, to: W.vip, 80),
-            expected: "forward - new", source: at(W.client, 40000), destination: web, frontend: .clusterIP,
-            egress: W.pods),
-        Row(
-            description: "outside to ClusterIP: masqueraded", input: tcp(W.outside, 40000, to: W.vip, 80),
-            expected: "forward - new", source: at(W.node, 40000), destination: web, masquerade: true,
-            frontend: .clusterIP, egress: W.pods),
-        Row(
-            description: "node to ClusterIP: masqueraded as itself", input: tcp(W.node, 40000, to: W.vip, 80),
-            expected: "forward - new", source: at(W.node, 40000), destination: web, masquerade: true,
-            frontend: .clusterIP, egress: W.pods),
-        Row(
-            description: "UDP to ClusterIP", input: udp(W.client, 40000, to: W.vip, 53), expected: "forward - new",
-            source: at(W.client, 40000), destination: at(W.backend, 5353), frontend: .clusterIP, egress: W.pods),
-        Row(
-            description: "outside to NodePort: masqueraded", input: tcp(W.outside, 40000, to: W.node, 30080),
-            expected: "forward - new", source: at(W.node, 40000), destination: web, masquerade: true,
-            frontend: .nodePort, egress: W.pods),
-        Row(
-            description: "pod to NodePort: masqueraded too", input: tcp(W.client, 40000, to: W.node, 30080),
-            expected: "forward - new", source: at(W.node, 40000), destination: web, masquerade: true,
-            frontend: .nodePort, egress: W.pods),
-        Row(
-            description: "NodePort on the second address: the node's own",
-            input: tcp(W.outside, 40000, to: W.secondNode, 30080), expected: "local - new", egress: W.host),
-        Row(
-            description: "load balancer from within its ranges",
-            input: tcp(W.outside, 40000, to: W.loadBalancer, 80), expected: "forward - new",
-            source: at(W.node, 40000), destination: web, masquerade: true, frontend: .loadBalancer, egress: W.pods),
-        Row(
-            description: "load balancer from outside its ranges", input: tcp(W.outOfRange, 40000, to: W.loadBalancer, 80),
-            expected: "drop source_range new", frontend: .loadBalancer),
-        Row(
-            description: "a pod is not within the ranges either", input: tcp(W.client, 40000, to: W.loadBalancer, 80),
-            expected: "drop source_range new", frontend: .loadBalancer),
-        Row(
-            description: "ranges do not concern the NodePort", input: tcp(W.outOfRange, 40000, to: W.node, 30080),
-            expected: "forward - new", source: at(W.node, 40000), destination: web, masquerade: true,
-            frontend: .nodePort, egress: W.pods),
-        Row(
-            description: "ranges do not concern external addresses", input: tcp(W.outOfRange, 4000, to: W.externalIP, 80),
-            expected: "forward - new", source: at(W.node, 4000), destination: web, masquerade: true,
-            frontend: .externalIP, egress: W.pods),
-        Row(
-            description: "policy Local keeps the client's address", input: tcp(W.outside, 40000, to: W.node, 30083),
-            expected: "forward - new", source: at(W.outside, 40000), destination: web, frontend: .nodePort,
-            egress: W.pods),
-        Row(
-            description: "policy Local, load balancer", input: tcp(W.outOfRange, 40000, to: W.loadBalancer, 83),
-            expected: "forward - new", source: at(W.outOfRange, 40000), destination: web, frontend: .loadBalancer,
-            egress: W.pods),
-        Row(
-            description: "policy Local, from a pod: all endpoints, not masqueraded",
-            input: tcp(W.client, 40000, to: W.node, 30083), expected: "forward - new", source: at(W.client, 40000),
-            destination: remoteWeb, frontend: .nodePort, egress: W.uplink),
-        Row(
-            description: "policy Local, from the node: all endpoints, masqueraded",
-            input: tcp(W.node, 40000, to: W.loadBalancer, 83), expected: "forward - new", source: at(W.node, 40000),
-            destination: remoteWeb, masquerade: true, frontend: .loadBalancer, egress: W.uplink),
-        Row(
-            description: "policy Local without a local endpoint", input: tcp(W.outside, 40000, to: W.node, 30082),
-            expected: "drop no_local_endpoints new", frontend: .nodePort),
-        Row(
-            description: "policy Local without a local endpoint, from a pod",
-            input: tcp(W.client, 40000, to: W.node, 30082), expected: "forward - new", source: at(W.client, 40000),
-            destination: remoteWeb, frontend: .nodePort, egress: W.uplink),
-        Row(
-            description: "internal policy Local has no way round for pods",
-            input: tcp(W.client, 40000, to: W.localVIP, 80), expected: "drop no_local_endpoints new",
-            frontend: .clusterIP),
-        Row(
-            description: "hairpin: a pod that is its own backend", input: tcp(W.backend, 40000, to: W.vip, 80),
-            expected: "forward - new", source: at(W.node, 40000), destination: web, masquerade: true,
-            frontend: .clusterIP, egress: W.pods),
-        Row(
-            description: "hairpin under policy Local", input: tcp(W.backend, 40000, to: W.vip, 80),
-            expected: "forward - new", source: at(W.node, 40000), destination: web, masquerade: true,
-            frontend: .clusterIP, egress: W.pods),
-        Row(
-            description: "unallocated Service address", input: tcp(W.client, 40000, to: W.unallocated, 80),
-            expected: "drop no_service new"),
-        Row(
-            description: "ping to an unallocated Service address", input: echo(W.client, to: W.unallocated),
-            expected: "drop no_service new"),
-        Row(
-            description: "another protocol to a ClusterIP", input: changed(udp(W.client, 1, to: W.vip, 53)) { $0[9] = 132 },
-            expected: "drop unsupported.l4 untracked"),
-        Row(
-            description: "unknown port of a load balancer passes",
-            input: tcp(W.client, 40000, to: W.loadBalancer, 8080), expected: "pass - new", source: at(W.client, 40000),
-            destination: at(W.loadBalancer, 8080), egress: W.uplink),
-        Row(
-            description: "TCP without a SYN to a ClusterIP", input: tcp(W.client, 40000, to: W.vip, 80, .ack),
-            expected: "drop ct.nostate invalid", frontend: .clusterIP),
-        Row(
-            description: "SYN+ACK to a ClusterIP", input: tcp(W.client, 40000, to: W.vip, 80, [.syn, .ack]),
-            expected: "drop ct.nostate invalid", frontend: .clusterIP),
-        Row(
-            description: "RST to a ClusterIP", input: tcp(W.client, 40000, to: W.vip, 80, .rst),
-            expected: "drop ct.nostate invalid", frontend: .clusterIP),
-        Row(
-            description: "RST to a ClusterIP without endpoints: never answered",
-            input: tcp(W.client, 40000, to: W.emptyVIP, 80, .rst), expected: "drop no_endpoints new",
-            frontend: .clusterIP),
-        Row(
-            description: "pod to pod passes", input: tcp(W.client, 40000, to: W.backend, 8080), expected: "pass - new",
-            source: at(W.client, 40000), destination: web, egress: W.pods),
-        Row(
-            description: "pod to outside passes", input: udp(W.client, 40000, to: W.outside, 123),
-            expected: "pass - new", source: at(W.client, 40000), destination: at(W.outside, 123), egress: W.uplink),
-        Row(
-            description: "a connection picked up in the middle that is no Service's passes",
-            input: tcp(W.client, 40000, to: W.outside, 443, .ack), expected: "pass - new",
-            source: at(W.client, 40000), destination: at(W.outside, 443), egress: W.uplink),
-        Row(
-            description: "another protocol passes untracked",
-            input: changed(udp(W.client, 1, to: W.outside, 2)) { $0[9] = 47 }, expected: "pass - untracked",
-            egress: W.uplink),
-        Row(
-            description: "to the node itself", input: tcp(W.outside, 40000, to: W.node, 22), expected: "local - new",
-            egress: W.host),
-        Row(
-            description: "to the node itself, TTL 1 is enough",
-            input: tcp(W.outside, 40000, to: W.node, 22) { $0.timeToLive = 1 }, expected: "local - new", egress: W.host),
-    ]
-
-    @Test("every row", arguments: rows)
+    @Test("every row", arguments: Row.services)
     func row(row: Row) {
         let harness = DatapathHarness()
         let treatment = harness.send(row.input, from: row.ingress)
@@ -172,15 +23,23 @@ struct ServiceTests {
             if let source = row.source, let destination = row.destination {
                 #expect(
                     issues(
-                        in: sent, .from(source.address, port: source.port),
-                        .to(destination.address, port: destination.port)) == [])
+                        in: sent,
+                        .from(source.address, port: source.port),
+                        .to(destination.address, port: destination.port)
+                    ) == []
+                )
                 #expect(treatment.packet.translated.source == source.address)
                 #expect(treatment.packet.translated.destinationPort == destination.port)
             }
             #expect(
                 issues(
-                    in: sent, .timeToLive(63), .identification(UInt16(row.input[4]) << 8 | UInt16(row.input[5])),
-                    .flagsAndOffset(0x4000), .unchanged(since: row.input)) == [])
+                    in: sent,
+                    .timeToLive(63),
+                    .identification(UInt16(row.input[4]) << 8 | UInt16(row.input[5])),
+                    .flagsAndOffset(0x4000),
+                    .unchanged(since: row.input)
+                ) == []
+            )
             if treatment.packet.hasPorts { #expect(issues(in: sent, .validChecksums) == []) }
         case .local:
             #expect(treatment.only?.bytes == row.input)
@@ -192,7 +51,10 @@ struct ServiceTests {
         #expect(harness.flows.count == (isTracked ? 1 : 0), "state without a packet that was sent, or none with one")
     }
 
-    @Test("replies go back as from whom the client asked", arguments: rows.filter { $0.expected == "forward - new" })
+    @Test(
+        "replies go back as from whom the client asked",
+        arguments: Row.services.filter { $0.expected == "forward - new" }
+    )
     func reply(row: Row) {
         let harness = DatapathHarness()
         let first = harness.send(row.input, from: row.ingress)
@@ -209,9 +71,15 @@ struct ServiceTests {
         #expect(reply.summary == "forward - reply")
         #expect(
             issues(
-                in: reply.only, .from(asked.destination, port: asked.destinationPort),
-                .to(asked.source, port: asked.sourcePort), .timeToLive(63), .validChecksums, .unchanged(since: answer))
-                == [])
+                in: reply.only,
+                .from(asked.destination, port: asked.destinationPort),
+                .to(asked.source, port: asked.sourcePort),
+                .timeToLive(63),
+                .validChecksums,
+                .unchanged(since: answer)
+            )
+                == []
+        )
         #expect(reply.packet.flow == first.packet.flow && first.packet.flow > 0)
         let next =
             isTCP
@@ -221,8 +89,13 @@ struct ServiceTests {
         #expect(more.summary == "forward - established")
         #expect(
             issues(
-                in: more.only, .from(sent.source, port: sent.sourcePort),
-                .to(sent.destination, port: sent.destinationPort), .validChecksums, .unchanged(since: next)) == [])
+                in: more.only,
+                .from(sent.source, port: sent.sourcePort),
+                .to(sent.destination, port: sent.destinationPort),
+                .validChecksums,
+                .unchanged(since: next)
+            ) == []
+        )
     }
 
     @Test("an unknown port of an external address is dropped where the configuration says so")
@@ -276,7 +149,8 @@ struct ServiceTests {
         let many = (1...8).map { Backend(address: IPv4Address(10, 244, 3, $0), port: 80, isLocal: true) }
         world.add("default/many:x", many, []) { port, rules in
             rules.frontends.append(
-                .init(kind: .clusterIP, address: W.vip, port: 99, transport: .udp, servicePort: port))
+                .init(kind: .clusterIP, address: W.vip, port: 99, transport: .udp, servicePort: port)
+            )
         }
         let harness = DatapathHarness(world)
         var counts: [IPv4Address: Int] = [:]

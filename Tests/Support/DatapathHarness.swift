@@ -26,8 +26,18 @@ package struct Treatment: Sendable {
     /// Verdict, reason and conntrack state in one word each, for tables of expectations.
     package var summary: String { "\(verdict.word) \(reason.id.isEmpty ? "-" : reason.id) \(conntrack.word)" }
 
-    /// All that another run must agree on, the bytes included.
-    package var fingerprint: String {
+    /// Whether another run agrees on everything: verdict, all fields of the event, the bytes.
+    package func agrees(with other: Treatment) -> Bool {
+        let (mine, theirs) = (packet, other.packet)
+        return mine.number == theirs.number && mine.verdict == theirs.verdict && mine.reason == theirs.reason
+            && mine.conntrack == theirs.conntrack && mine.frontend == theirs.frontend && mine.flow == theirs.flow
+            && mine.service == theirs.service && mine.backend == theirs.backend && mine.marks == theirs.marks
+            && mine.masquerade == theirs.masquerade && mine.egress == theirs.egress && mine.tuple == theirs.tuple
+            && mine.translated == theirs.translated && sent == other.sent
+    }
+
+    /// All of that in words.
+    package var details: String {
         "\(packet.number) \(summary) \(packet.frontend.word) \(packet.service) \(packet.backend) \(packet.masquerade) "
             + "\(packet.flow) \(packet.egress) \(packet.tuple) \(packet.translated) \(sent)"
     }
@@ -71,8 +81,10 @@ package final class DatapathHarness {
     package init(_ world: World = World(), batchSize: Int = 1, frameCapacity: Int = 65535) {
         interfaces = InterfaceTable(world.interfaces)
         pipeline = Pipeline(
-            world.configuration, interfaces: interfaces,
-            services: ServiceTable(world.rules, seed: world.configuration.seed))
+            world.configuration,
+            interfaces: interfaces,
+            services: ServiceTable(world.rules, seed: world.configuration.seed)
+        )
         batch = Batch(frameCapacity: frameCapacity)
         self.batchSize = batchSize
     }
@@ -141,8 +153,13 @@ package final class DatapathHarness {
                 let emission = batch.emissions[number]
                 sent.append(
                     SentPacket(
-                        bytes: Self.bytes(of: emission, in: &batch), egress: emission.egress, isGenerated: emission.isGenerated,
-                        isReleased: emission.isReleased, number: emission.packetNumber))
+                        bytes: Self.bytes(of: emission, in: &batch),
+                        egress: emission.egress,
+                        isGenerated: emission.isGenerated,
+                        isReleased: emission.isReleased,
+                        number: emission.packetNumber
+                    )
+                )
             }
             treatments.append(Treatment(packet: packet, sent: sent))
         }

@@ -9,7 +9,9 @@ package struct PacketCheck: Sendable {
     package init(_ issue: @escaping @Sendable (Dissection) -> String?) { self.issue = issue }
 
     private static func equal<Value: Equatable & Sendable>(
-        _ name: String, _ expected: Value, _ value: @escaping @Sendable (Dissection) -> Value
+        _ name: String,
+        _ expected: Value,
+        _ value: @escaping @Sendable (Dissection) -> Value
     ) -> PacketCheck {
         PacketCheck { packet in
             let found = value(packet)
@@ -20,7 +22,8 @@ package struct PacketCheck: Sendable {
     package static func from(_ address: IPv4Address, port: UInt16? = nil) -> PacketCheck {
         PacketCheck { packet in
             guard packet.source == address, port == nil || packet.sourcePort == port else {
-                return "source is \(packet.source):\(packet.sourcePort), expected \(address):\(port.map(String.init) ?? "*")"
+                return
+                    "source is \(packet.source):\(packet.sourcePort), expected \(address):\(port.map(String.init) ?? "*")"
             }
             return nil
         }
@@ -54,7 +57,8 @@ package struct PacketCheck: Sendable {
     package static func icmp(_ type: UInt8, code: UInt8 = 0) -> PacketCheck {
         PacketCheck { packet in
             guard packet.transport == 1, packet.icmpType == type, packet.icmpCode == code else {
-                return "protocol \(packet.transport) \(packet.icmpType)/\(packet.icmpCode), expected ICMP \(type)/\(code)"
+                return
+                    "protocol \(packet.transport) \(packet.icmpType)/\(packet.icmpCode), expected ICMP \(type)/\(code)"
             }
             return nil
         }
@@ -95,7 +99,9 @@ package struct PacketCheck: Sendable {
             left[place] = 0
             right[place] = 0
         }
-        guard let place = zip(left, right).enumerated().first(where: { $0.element.0 != $0.element.1 }) else { return nil }
+        guard let place = zip(left, right).enumerated().first(where: { $0.element.0 != $0.element.1 }) else {
+            return nil
+        }
         return "byte \(place.offset) changed from \(place.element.0) to \(place.element.1)"
     }
 }

@@ -2,8 +2,13 @@ package import Wire
 
 /// A TCP segment between two endpoints, in one line.
 package func tcp(
-    _ from: IPv4Address, _ port: UInt16, to: IPv4Address, _ toPort: UInt16, _ flags: TCPFlags = .syn,
-    payload: [UInt8] = [], _ change: (inout PacketBuilder) -> Void = { _ in }
+    _ from: IPv4Address,
+    _ port: UInt16,
+    to: IPv4Address,
+    _ toPort: UInt16,
+    _ flags: TCPFlags = .syn,
+    payload: [UInt8] = [],
+    _ change: (inout PacketBuilder) -> Void = { _ in }
 ) -> [UInt8] {
     var builder = PacketBuilder(from: from, to: to)
     builder.identification = 0x1234
@@ -13,8 +18,13 @@ package func tcp(
 
 /// A UDP datagram between two endpoints, in one line.
 package func udp(
-    _ from: IPv4Address, _ port: UInt16, to: IPv4Address, _ toPort: UInt16, payload: [UInt8] = [1, 2, 3],
-    checksum: Bool = true, _ change: (inout PacketBuilder) -> Void = { _ in }
+    _ from: IPv4Address,
+    _ port: UInt16,
+    to: IPv4Address,
+    _ toPort: UInt16,
+    payload: [UInt8] = [1, 2, 3],
+    checksum: Bool = true,
+    _ change: (inout PacketBuilder) -> Void = { _ in }
 ) -> [UInt8] {
     var builder = PacketBuilder(from: from, to: to)
     builder.identification = 0x4321
@@ -24,8 +34,12 @@ package func udp(
 
 /// An echo request or reply, in one line.
 package func echo(
-    _ from: IPv4Address, to: IPv4Address, _ type: ICMPv4Type = .echoRequest, identifier: UInt16 = 77,
-    payload: [UInt8] = [9, 8, 7], _ change: (inout PacketBuilder) -> Void = { _ in }
+    _ from: IPv4Address,
+    to: IPv4Address,
+    _ type: ICMPv4Type = .echoRequest,
+    identifier: UInt16 = 77,
+    payload: [UInt8] = [9, 8, 7],
+    _ change: (inout PacketBuilder) -> Void = { _ in }
 ) -> [UInt8] {
     var builder = PacketBuilder(from: from, to: to)
     change(&builder)
@@ -34,8 +48,14 @@ package func echo(
 
 /// An ICMP error about a packet, which it quotes with `count` bytes.
 package func icmpError(
-    _ from: IPv4Address, to: IPv4Address, _ type: ICMPv4Type = .destinationUnreachable, code: UInt8 = 1,
-    rest: UInt32 = 0, about packet: [UInt8], count: Int = 28, _ change: (inout PacketBuilder) -> Void = { _ in }
+    _ from: IPv4Address,
+    to: IPv4Address,
+    _ type: ICMPv4Type = .destinationUnreachable,
+    code: UInt8 = 1,
+    rest: UInt32 = 0,
+    about packet: [UInt8],
+    count: Int = 28,
+    _ change: (inout PacketBuilder) -> Void = { _ in }
 ) -> [UInt8] {
     var builder = PacketBuilder(from: from, to: to)
     change(&builder)
@@ -44,8 +64,14 @@ package func icmpError(
 
 /// The fragments of a UDP datagram, don't-fragment clear.
 package func udpFragments(
-    _ from: IPv4Address, _ port: UInt16, to: IPv4Address, _ toPort: UInt16, payload: [UInt8], size: Int,
-    identification: UInt16 = 7, _ change: (inout PacketBuilder) -> Void = { _ in }
+    _ from: IPv4Address,
+    _ port: UInt16,
+    to: IPv4Address,
+    _ toPort: UInt16,
+    payload: [UInt8],
+    size: Int,
+    identification: UInt16 = 7,
+    _ change: (inout PacketBuilder) -> Void = { _ in }
 ) -> [[UInt8]] {
     var builder = PacketBuilder(from: from, to: to)
     builder.identification = identification

@@ -42,8 +42,10 @@ package struct World: Sendable {
         interfaces = [
             .init(label: "pods", role: .pod, prefixes: [podCIDR], antiSpoof: true),
             .init(
-                label: "host", role: .host,
-                prefixes: [IPv4Prefix(World.node, length: 32), IPv4Prefix(World.secondNode, length: 32)]),
+                label: "host",
+                role: .host,
+                prefixes: [IPv4Prefix(World.node, length: 32), IPv4Prefix(World.secondNode, length: 32)]
+            ),
             .init(label: "uplink", role: .uplink, prefixes: []),
         ]
         let web = Backend(address: World.backend, port: 8080, isLocal: true)
@@ -53,8 +55,13 @@ package struct World: Sendable {
                 .init(kind: .clusterIP, address: World.vip, port: 80, transport: .tcp, servicePort: port),
                 .init(kind: .nodePort, address: World.node, port: 30080, transport: .tcp, servicePort: port),
                 .init(
-                    kind: .loadBalancer, address: World.loadBalancer, port: 80, transport: .tcp, servicePort: port,
-                    sourceRanges: [IPv4Prefix(IPv4Address(203, 0, 113, 0), length: 25)]),
+                    kind: .loadBalancer,
+                    address: World.loadBalancer,
+                    port: 80,
+                    transport: .tcp,
+                    servicePort: port,
+                    sourceRanges: [IPv4Prefix(IPv4Address(203, 0, 113, 0), length: 25)]
+                ),
                 .init(kind: .externalIP, address: World.externalIP, port: 80, transport: .tcp, servicePort: port),
             ]
         }
@@ -76,28 +83,49 @@ package struct World: Sendable {
         add("default/far:http", [remote], []) { port, rules in
             rules.frontends += [
                 .init(
-                    kind: .clusterIP, address: World.localVIP, port: 80, transport: .tcp, servicePort: port,
-                    isLocalPolicy: true),
+                    kind: .clusterIP,
+                    address: World.localVIP,
+                    port: 80,
+                    transport: .tcp,
+                    servicePort: port,
+                    isLocalPolicy: true
+                ),
                 .init(
-                    kind: .nodePort, address: World.node, port: 30082, transport: .tcp, servicePort: port,
-                    isLocalPolicy: true),
+                    kind: .nodePort,
+                    address: World.node,
+                    port: 30082,
+                    transport: .tcp,
+                    servicePort: port,
+                    isLocalPolicy: true
+                ),
             ]
         }
         // Policy Local with an endpoint here and one elsewhere.
         add("default/near:http", [remote], [web]) { port, rules in
             rules.frontends += [
                 .init(
-                    kind: .nodePort, address: World.node, port: 30083, transport: .tcp, servicePort: port,
-                    isLocalPolicy: true),
+                    kind: .nodePort,
+                    address: World.node,
+                    port: 30083,
+                    transport: .tcp,
+                    servicePort: port,
+                    isLocalPolicy: true
+                ),
                 .init(
-                    kind: .loadBalancer, address: World.loadBalancer, port: 83, transport: .tcp, servicePort: port,
-                    isLocalPolicy: true),
+                    kind: .loadBalancer,
+                    address: World.loadBalancer,
+                    port: 83,
+                    transport: .tcp,
+                    servicePort: port,
+                    isLocalPolicy: true
+                ),
             ]
         }
         // A second way to the same endpoint, for clashes of reply tuples.
         add("default/twin:http", [web], [web]) { port, rules in
             rules.frontends.append(
-                .init(kind: .clusterIP, address: World.localVIP, port: 8000, transport: .tcp, servicePort: port))
+                .init(kind: .clusterIP, address: World.localVIP, port: 8000, transport: .tcp, servicePort: port)
+            )
         }
         rules.clusterIPs = [World.vip, World.emptyVIP, World.localVIP]
         rules.externalAddresses = [World.loadBalancer, World.externalIP]
@@ -106,13 +134,22 @@ package struct World: Sendable {
 
     /// Adds a ServicePort; `frontends` gets its index.
     package mutating func add(
-        _ name: String, _ cluster: [Backend], _ local: [Backend], hasAny: Bool = true,
+        _ name: String,
+        _ cluster: [Backend],
+        _ local: [Backend],
+        hasAny: Bool = true,
         frontends: (Int, inout ServiceSpecification) -> Void
     ) {
         let index = rules.servicePorts.count
         rules.servicePorts.append(
             .init(
-                identifier: UInt32(index + 1), name: name, cluster: cluster, local: local, hasAny: hasAny))
+                identifier: UInt32(index + 1),
+                name: name,
+                cluster: cluster,
+                local: local,
+                hasAny: hasAny
+            )
+        )
         frontends(index, &rules)
     }
 

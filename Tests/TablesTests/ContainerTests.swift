@@ -158,7 +158,9 @@ struct BucketIndexTests {
     /// How many words are in use, those included that count who moved on.
     private func occupiedWords(of index: borrowing BucketIndex) -> Int {
         var occupied = 0
-        for word in 0..<index.bucketCount * 8 where unsafe index.words[word].load(ordering: .relaxed) != 0 { occupied += 1 }
+        for word in 0..<index.bucketCount * 8 where unsafe index.words[word].load(ordering: .relaxed) != 0 {
+            occupied += 1
+        }
         return occupied
     }
 

@@ -43,7 +43,8 @@ struct PrefixTrieTests {
             #expect(trie.lookup(key) == scan(prefixes, key), "key \(key)")
         }
         for prefix in prefixes {
-            let last = prefix.length == 0 ? UInt32.max : prefix.bits | UInt32(UInt64(UInt32.max) >> UInt64(prefix.length))
+            let last =
+                prefix.length == 0 ? UInt32.max : prefix.bits | UInt32(UInt64(UInt32.max) >> UInt64(prefix.length))
             for key in [prefix.bits, last, prefix.bits &- 1, last &+ 1] {
                 #expect(trie.lookup(key) == scan(prefixes, key))
             }
@@ -161,7 +162,9 @@ struct HashTests {
 
     @Test("another seed gives another hash")
     func seeds() {
-        let same = (0..<1000).count { SeededHash(seed: 1)(UInt64($0), 1) & 1023 == SeededHash(seed: 2)(UInt64($0), 1) & 1023 }
+        let same = (0..<1000).count {
+            SeededHash(seed: 1)(UInt64($0), 1) & 1023 == SeededHash(seed: 2)(UInt64($0), 1) & 1023
+        }
         #expect(same < 20)
     }
 }

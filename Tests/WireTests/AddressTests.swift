@@ -6,7 +6,8 @@ import Wire
 struct AddressTests {
     @Test(
         "the dotted form is read and written",
-        arguments: [("0.0.0.0", UInt32(0)), ("255.255.255.255", .max), ("10.0.0.1", 0x0a00_0001), ("1.20.300.4", 0)])
+        arguments: [("0.0.0.0", UInt32(0)), ("255.255.255.255", .max), ("10.0.0.1", 0x0a00_0001), ("1.20.300.4", 0)]
+    )
     func dotted(text: String, bits: UInt32) {
         let address = IPv4Address(text)
         if text.contains("300") {
@@ -24,7 +25,8 @@ struct AddressTests {
             "1.2.3.4 ", "1.2.3.4\n", "01.2.3.4", "1.2.3.04", "00.0.0.0", "1.2.3.256", "1.2.3.1000", "-1.2.3.4",
             "+1.2.3.4", "0x1.2.3.4", "1.2.3.4/8", "1,2,3,4", "１.2.3.4", "1.2.3.4\u{0}", "::1", "a.b.c.d",
             "99999999999999999999.1.1.1", "1.2.3.4294967296", "1.2.3.4\u{301}",
-        ])
+        ]
+    )
     func hostile(text: String) { #expect(IPv4Address(text) == nil) }
 
     @Test("writing and reading are inverse", arguments: 0..<10)
@@ -84,7 +86,8 @@ struct AddressTests {
             "", "/", "10.0.0.0", "10.0.0.0/", "/8", "10.0.0.0/33", "10.0.0.0/08", "10.0.0.0/+8", "10.0.0.0/-1",
             "10.0.0.0/8/8", "10.0.0.0/256", "10.0.0.0/264", "10.0.0.0/ 8", "10.0.0.0/8 ", "10.0.0/8", "::/0",
             "10.0.0.0/255.0.0.0", "10.0.0.0/٨",
-        ])
+        ]
+    )
     func hostilePrefix(text: String) { #expect(IPv4Prefix(text) == nil) }
 
     @Test("membership agrees with a comparison of leading bits", arguments: 0..<20)

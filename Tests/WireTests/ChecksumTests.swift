@@ -69,7 +69,9 @@ struct ChecksumTests {
             var before = bytes
             before[1] ^= 0x5a
             let halfword = Checksum.delta(
-                from: UInt16(before[0]) << 8 | UInt16(before[1]), to: UInt16(bytes[0]) << 8 | UInt16(bytes[1]))
+                from: UInt16(before[0]) << 8 | UInt16(before[1]),
+                to: UInt16(bytes[0]) << 8 | UInt16(bytes[1])
+            )
             #expect(Checksum.update(~NaiveChecksum.sum(before), by: halfword) == full)
         }
     }
@@ -83,7 +85,10 @@ struct ChecksumTests {
             let check = generator.port()
             let together = Checksum.add(Checksum.delta(from: old, to: new), Checksum.delta(from: oldPort, to: newPort))
             let apart = Checksum.update(
-                Checksum.update(check, replacing: old, with: new), replacing: oldPort, with: newPort)
+                Checksum.update(check, replacing: old, with: new),
+                replacing: oldPort,
+                with: newPort
+            )
             #expect(Checksum.update(check, by: together) == apart)
         }
     }

@@ -7,7 +7,10 @@ private func defect(_ bytes: [UInt8], wireLength: Int? = nil) -> Malformed? {
     var copy = bytes
     return withMutableBytes(of: &copy) { span -> Malformed? in
         do throws(Malformed) {
-            _ = try IPv4Packet(validating: span._mutatingExtracting(0..<span.byteCount), wireLength: wireLength ?? bytes.count)
+            _ = try IPv4Packet(
+                validating: span._mutatingExtracting(0..<span.byteCount),
+                wireLength: wireLength ?? bytes.count
+            )
             return nil
         } catch {
             return error
@@ -165,7 +168,8 @@ struct IPv4OptionsTests {
             [], [1, 1, 1, 1], [0, 0, 0, 0], [0, 131, 0xff, 0xff], [148, 4, 0, 0], [7, 7, 4, 0, 0, 0, 0, 0],
             [68, 12, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0], [1, 148, 4, 0, 0, 1, 1, 1], [200, 2, 1, 1],
             [7, 39, 4] + [UInt8](repeating: 0, count: 36) + [0],
-        ])
+        ]
+    )
     func legal(options: [UInt8]) { #expect(walk(options) == "harmless") }
 
     @Test("source routes are found, also behind others", arguments: [UInt8(131), 137])
@@ -180,7 +184,8 @@ struct IPv4OptionsTests {
         arguments: [
             [148, 0, 0, 0], [148, 1, 0, 0], [148, 5, 0, 0], [148, 255, 0, 0], [1, 1, 1, 148], [1, 1, 148, 3],
             [131, 0, 0, 0], [131, 5, 4, 0],
-        ])
+        ]
+    )
     func badLength(options: [UInt8]) { #expect(walk(options) == "defect") }
 
     @Test("any options at all give an answer and never read past the header", arguments: 0..<20)

@@ -27,17 +27,31 @@ struct PacketBuilderTests {
             let flags = TCPFlags(rawValue: UInt8(generator.pick(0..<256)))
             let sequence = generator.word()
             let tcp = builder.tcp(
-                source, destination, flags: flags, sequence: sequence, acknowledgment: 7, tcpOptions: tcpOptions,
-                payload: payload)
+                source,
+                destination,
+                flags: flags,
+                sequence: sequence,
+                acknowledgment: 7,
+                tcpOptions: tcpOptions,
+                payload: payload
+            )
             let packets = [
                 tcp, builder.udp(source, destination, payload: payload),
                 builder.icmp(.echoRequest, rest: UInt32(source) << 16, payload: payload),
             ]
             for (packet, transport) in zip(packets, [TransportProtocol.tcp, .udp, .icmp]) {
                 let found = issues(
-                    in: packet, .from(builder.source), .to(builder.destination), .timeToLive(builder.timeToLive),
-                    .typeOfService(builder.typeOfService), .identification(builder.identification),
-                    .flagsAndOffset(0x4000), .transport(transport), .payload(payload), .validChecksums)
+                    in: packet,
+                    .from(builder.source),
+                    .to(builder.destination),
+                    .timeToLive(builder.timeToLive),
+                    .typeOfService(builder.typeOfService),
+                    .identification(builder.identification),
+                    .flagsAndOffset(0x4000),
+                    .transport(transport),
+                    .payload(payload),
+                    .validChecksums
+                )
                 #expect(found == [])
             }
             #expect(Dissection(tcp)?.tcpFlags == flags.rawValue)
@@ -107,7 +121,8 @@ struct PacketBuilderTests {
         #expect(Array(bytes[offset..<offset + 7]) == [1, 2, 3, 4, 5, 6, 7])
         #expect(bytes.count { $0 == 0xa5 } == 13)
         #expect(
-            read == [0x0102_0304, 0x0506, 7, 0x0102_0304, 0x0506, 7, 0x0102_0304, 0x0102_0304_0506_07a5])
+            read == [0x0102_0304, 0x0506, 7, 0x0102_0304, 0x0506, 7, 0x0102_0304, 0x0102_0304_0506_07a5]
+        )
     }
 
     @Test("protocols are written by name, or by number")
