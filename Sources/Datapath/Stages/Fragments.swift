@@ -28,8 +28,8 @@ extension Pipeline {
         switch fragments.datagrams[entry].fate {
         case .waiting:
             packet.conntrack = .untracked
-            let frame = batch.frames.frame(number, length: Int(packet.length))
-            guard fragments.hold(packet, frame.bytes, in: entry) else { return .drop(.fragmentTableFull) }
+            let frame = batch.frames.bytes(number, length: Int(packet.length))
+            guard fragments.hold(packet, frame, in: entry) else { return .drop(.fragmentTableFull) }
             heldPackets &+= 1
             return .sent(.hold)
         case .flow, .untracked, .local:

@@ -5,6 +5,8 @@ internal import Wire
 //
 // A defect of the IPv4 header ends here. What comes behind the addresses is only noted: "screen" looks at the addresses
 // first, so that a packet with several defects is named after the first one.
+//
+// The views are handed from call to call and never bound to a constant: Swift 6.3 moves such a constant to the heap.
 
 extension Pipeline {
     /// Parses all packets of a batch and computes the hashes of their tuples.
@@ -23,16 +25,11 @@ extension Pipeline {
             packet.reason = packet.linkReason
             return
         }
-        let frame = frames.frame(number, length: Int(packet.length))
+        let length = Int(packet.length)
+        let version = length > 0 ? frames.bytes(number, length: length).load8(0) >> 4 : 4
         do throws(Malformed) {
-            let version = frame.byteCount > 0 ? frame.load8(0) >> 4 : 4
-            var ip: IPv4Packet
-            do throws(Malformed) {
-                ip = try IPv4Packet(validating: frame, wireLength: Int(packet.wireLength))
-            } catch {
-                packet.reason = Self.reason(of: error, version: version, marks: packet.marks)
-                return
-            }
+            var ip = try IPv4Packet(
+                validating: frames.frame(number, length: length), wireLength: Int(packet.wireLength))
             guard ip.isChecksumValid else {
                 packet.reason = .checksumIP
                 return
@@ -55,7 +52,8 @@ extension Pipeline {
             }
             try parseBehindAddresses(&packet, &ip)
         } catch {
-            packet.defect = Self.reason(of: error, version: 4, marks: packet.marks)
+            let reason = Self.reason(of: error, version: version, marks: packet.marks)
+            if packet.hasAddresses { packet.defect = reason } else { packet.reason = reason }
         }
     }
 
@@ -87,8 +85,12 @@ extension Pipeline {
         _ packet: inout Packet, _ ip: inout IPv4Packet, carried: Int
     ) throws(Malformed) {
         guard carried >= TCPSegment.minimumHeaderLength else { throw .shortTransport }
-        let segment = try TCPSegment(
-            validating: ip.payload(), wireLength: carried)
+        read(&packet, try TCPSegment(validating: ip.payload(), wireLength: carried), carried: carried)
+    }
+
+    @inline(__always) private mutating func read(
+        _ packet: inout Packet, _ segment: borrowing TCPSegment, carried: Int
+    ) {
         packet.tuple.sourcePort = segment.sourcePort
         packet.tuple.destinationPort = segment.destinationPort
         packet.flags = segment.flags
@@ -108,8 +110,10 @@ extension Pipeline {
         guard carried >= UDPDatagram.headerLength else { throw .shortTransport }
         // The length of a fragmented datagram is that of the whole, which is not here.
         let limit = packet.fragment.isFragment ? Int(UInt16.max) : carried
-        let datagram = try UDPDatagram(
-            validating: ip.payload(), wireLength: limit)
+        read(&packet, try UDPDatagram(validating: ip.payload(), wireLength: limit))
+    }
+
+    @inline(__always) private mutating func read(_ packet: inout Packet, _ datagram: borrowing UDPDatagram) {
         packet.tuple.sourcePort = datagram.sourcePort
         packet.tuple.destinationPort = datagram.destinationPort
         packet.hasPorts = true
@@ -125,7 +129,10 @@ extension Pipeline {
         _ packet: inout Packet, _ ip: inout IPv4Packet, carried: Int
     ) throws(Malformed) {
         guard carried >= ICMPv4Message.headerLength else { throw .shortTransport }
-        let message = try ICMPv4Message(validating: ip.payload())
+        read(&packet, try ICMPv4Message(validating: ip.payload()), carried: carried)
+    }
+
+    private mutating func read(_ packet: inout Packet, _ message: borrowing ICMPv4Message, carried: Int) {
         packet.icmpType = message.type
         if message.type.isQuery || message.type.isQueryReply {
             packet.tuple.sourcePort = message.identifier

@@ -76,13 +76,13 @@ extension Pipeline {
         let end = Int(packet.length)
         let short: DropReason = packet.marks.contains(.truncated) ? .traceTruncated : .icmpInnerShort
         guard end - header >= IPv4Packet.minimumHeaderLength else { return .failure(short) }
-        let frame = batch.frames.frame(number, length: end)
+        let frame = batch.frames.bytes(number, length: end)
         let field = IPv4Packet.Field.self
         let inner = Int(frame.load8(header) & 0xf) * 4
         guard frame.load8(header) >> 4 == 4, inner >= IPv4Packet.minimumHeaderLength, end - header >= inner else {
             return .failure(short)
         }
-        guard Checksum.sum(frame.bytes, header..<header + inner) == 0xffff else { return .failure(.icmpInnerChecksum) }
+        guard Checksum.sum(frame, header..<header + inner) == 0xffff else { return .failure(.icmpInnerChecksum) }
         guard FragmentField(bits: frame.loadBE16(header + field.fragment)).offset == 0 else {
             return .failure(.icmpInnerFragment)
         }
