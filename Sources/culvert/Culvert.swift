@@ -20,7 +20,7 @@ struct Culvert: AsyncParsableCommand {
             """,
         version: culvertVersion,
         subcommands: [
-            RunCommand.self, ReplayCommand.self, TraceCommand.self, CheckCommand.self,
+            RunCommand.self, ReplayCommand.self, TraceCommand.self, CheckCommand.self, VerifyCommand.self,
             ExplainCommand.self, VersionCommand.self,
         ])
 

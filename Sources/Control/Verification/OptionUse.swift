@@ -1,0 +1,30 @@
+/// Which records have comments and verdict options: a trace has them wherever they belong, or nowhere.
+///
+/// The records without are kept with their text up to the limit of a report; whether they count is known at the end.
+struct OptionUse {
+    private var verdicts: UInt64 = 0
+    private var comments: UInt64 = 0
+    private var withoutVerdict: [VerificationFinding] = []
+    private var withoutComment: [VerificationFinding] = []
+
+    /// The record in which a packet ends: the place of the verdict.
+    mutating func end(_ sighting: Sighting) {
+        if sighting.comment != nil { comments += 1 }
+        if sighting.verdictCode != nil {
+            verdicts += 1
+        } else if withoutVerdict.count < VerificationReport.limit {
+            withoutVerdict.append(sighting.finding(.verdicts, "has no verdict option, unlike others"))
+        }
+    }
+
+    /// A packet that is not simply forwarded ends here: the place of a comment.
+    mutating func endsNotably(_ sighting: Sighting, unless isReleased: Bool = false) {
+        guard !isReleased, sighting.comment == nil, withoutComment.count < VerificationReport.limit else { return }
+        withoutComment.append(sighting.finding(.comments, "has no comment, unlike others"))
+    }
+
+    func finish(_ report: inout VerificationReport) {
+        if verdicts > 0 { withoutVerdict.forEach { report.add($0) } }
+        if comments > 0 { withoutComment.forEach { report.add($0) } }
+    }
+}
