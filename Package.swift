@@ -71,6 +71,8 @@ let package = Package(
         .testTarget(
             name: "ProbeTests", dependencies: ["Control", "Services", "Datapath", "Kubernetes", "Wire"],
             swiftSettings: settings),
+        .testTarget(
+            name: "ControlTests", dependencies: ["Control", "Capture", "Datapath", "Wire"], swiftSettings: settings),
     ]
 )
 

@@ -38,7 +38,12 @@ struct GeneratedPacket {
         }
         if !sent.isHeaderChecksumValid { add(.checksumIP, "was generated with a wrong IPv4 checksum") }
         if !cause.isHeaderChecksumValid { add(.checksumIP, "was answered, with a wrong IPv4 checksum as received") }
-        if sent.isTransportChecksumValid != true && !sent.hasNoChecksum {
+        if kind == .echo {
+            // Derived from the question's: as good or bad as that was.
+            if cause.transportResidue != sent.transportResidue {
+                add(.checksumTransport, "has an ICMP checksum that does not follow from the one received")
+            }
+        } else if sent.isTransportChecksumValid != true && !sent.hasNoChecksum {
             add(.checksumTransport, "was generated with a wrong \(sent.transport.description.uppercased()) checksum")
         }
         if sent.destination != cause.source { add(.generated, "was generated, but not for the sender") }
