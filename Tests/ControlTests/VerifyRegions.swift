@@ -16,8 +16,6 @@ enum TraceRegion: String, CaseIterable, Hashable {
     case version, sectionComment, names, statisticsTime, serviceName
     /// A name resolution block under another type is one that readers pass over.
     case namesType
-    /// An ICMP error quotes 548 bytes at most; of what it is about, the rest is seen once.
-    case unquoted
     /// Nothing else has the time at which a fragment came that was held.
     case heldTime
     /// The reader takes the captured length for a wire length below it.
@@ -26,7 +24,6 @@ enum TraceRegion: String, CaseIterable, Hashable {
     var isBlind: Bool {
         switch self {
         case .unused, .version, .sectionComment, .names, .statisticsTime, .serviceName, .namesType, .lowWireLength,
-            .unquoted,
             .heldTime:
             true
         default: false
@@ -83,12 +80,8 @@ struct TraceRegions {
             mark(start + 12..<start + 20, isHeld ? .heldTime : .time)
             mark(start + 20..<start + 24, .capturedLength)
             mark(start + 24..<start + 28, .wireLength)
-            let captured = Int(number32(start + 20))
-            let data = start + 28 + captured
-            // The one packet of the scenario that is refused and longer than a quote has 1728 bytes.
-            let quoted = captured == 1728 ? start + 28 + 548 : data
-            mark(start + 28..<quoted, .data)
-            mark(quoted..<data, .unquoted)
+            let data = start + 28 + Int(number32(start + 20))
+            mark(start + 28..<data, .data)
             mark(data..<(data + 3) & ~3, .unused)
             options((data + 3) & ~3, end - 4) { [2: .flags, 5: .packetID, 7: .verdict, 1: .comment][$0] }
         default: mark(start + 8..<end - 4, .names)

@@ -73,7 +73,11 @@ enum VerifyScenario {
         var late = PacketBuilder(from: Host.pod, to: Host.web)
         late.timeToLive = 1
         let long = [UInt8](repeating: 1, count: 1700)
+        var wrong = PacketBuilder(from: Host.pod, to: Host.empty).tcp(41004, 80, flags: [.syn])
+        wrong[36] ^= 1
         return [
+            // Dropped for its checksum, which shows that checksums are verified.
+            wrong,
             PacketBuilder(from: Host.pod, to: Host.empty).tcp(41001, 80, flags: [.syn]),
             late.tcp(41000, 80, flags: [.ack]),
             PacketBuilder(from: Host.client, to: Host.node).udp(50001, 30090, payload: long),

@@ -148,6 +148,7 @@ struct SectionVerifier {
         if let generated = GeneratedPacket(cause: original, sent: ip) {
             if packet.sent > 1 { report.add(sighting.finding(.sightings, "is answered more than once")) }
             options.endsNotably(sighting)
+            options.answers(received)
             add(Self.lengthObjections(received, original) + generated.objections, sighting, &report)
             add(CommentChecks.generated(sighting, received, generated), sighting, &report)
             if let comment = sighting.comment { checkFlow(of: received, sighting, comment, &report) }

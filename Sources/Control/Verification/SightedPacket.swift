@@ -108,6 +108,8 @@ struct SightedPacket {
     var isTransportChecksumValid: Bool? {
         guard isWhole, !fragment.isFragment, !hasNoChecksum, let residue = transportResidue else { return nil }
         guard transport != .icmp else { return residue == 0 }
+        let hasPadding = transport == .udp && Int(bytes.big16(headerLength + 4)) != bytes.count - headerLength
+        if hasPadding { return nil }
         let rest = UInt64(transport.rawValue) + UInt64(bytes.count - headerLength)
         let sum = Checksum.fold(UInt64(residue) + rest)
         return sum == 0xffff || sum == 0

@@ -11,7 +11,8 @@ internal import Wire
 // that (`CommentChecks`).
 //
 // Limits: a byte that nothing else depends on cannot be seen to be wrong: names and reserved fields, padding, the time of
-// a packet that is seen once, the data of a fragment that is never released, what a refusal does not quote.
+// a packet that is seen once, the data of a fragment that is never released, what a refusal
+// does not quote where nothing tells that checksums are verified.
 
 /// Checks the NAT and checksum invariants of a trace.
 package enum TraceVerifier {
