@@ -58,6 +58,8 @@ struct TraceRecorder: ~Copyable {
     mutating func record(_ batch: inout Batch) {
         for number in 0..<batch.count {
             let packet = batch.packets[number]
+            // A frame without an IP packet has nothing that an IPv4 trace could show; its event tells of it.
+            if packet.linkReason != .none { continue }
             let isLast = packet.emissions == 0 && packet.verdict == .hold
             recordReceived(packet, number, &batch, point: packet.ingress * 2, isLast: isLast)
             if packet.emissions == 0 && !isLast {

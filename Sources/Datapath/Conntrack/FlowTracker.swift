@@ -62,6 +62,8 @@ struct FlowTracker: ~Copyable {
             switch TCPEvent(flags) {
             case .syn: flow.state = .synSent
             case .rst: flow.state = .close
+            // Half of a handshake is no connection yet, and must not live as long as one.
+            case .synAck: flow.state = .synReceived
             case .fin: flow.state = .finWait
             default: flow.state = .established  // picked up in the middle
             }
