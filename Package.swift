@@ -90,3 +90,10 @@ if Context.environment["CULVERT_FUZZ"] != nil {
             name: "fuzz-pipeline", dependencies: ["Datapath", "Tables", "Wire"], path: "tools/fuzzers/pipeline",
             swiftSettings: settings))
 }
+
+// The recorder makes the files in captures/; tools/record builds it.
+if Context.environment["CULVERT_TOOLS"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "culvert-recorder", dependencies: ["Wire"], path: "tools/recorder", swiftSettings: settings))
+}
