@@ -42,7 +42,8 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
-            swiftSettings: settings),
+            swiftSettings: settings
+        ),
         .executableTarget(
             name: "culvert",
             dependencies: [
@@ -52,27 +53,40 @@ let package = Package(
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
-            swiftSettings: settings),
+            swiftSettings: settings
+        ),
         .target(
-            name: "TestSupport", dependencies: ["Wire", "Tables", "Datapath"], path: "Tests/Support",
-            swiftSettings: settings),
+            name: "TestSupport",
+            dependencies: ["Wire", "Tables", "Datapath"],
+            path: "Tests/Support",
+            swiftSettings: settings
+        ),
         .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
         .testTarget(name: "WireTests", dependencies: ["Wire", "TestSupport"], swiftSettings: settings),
         .testTarget(name: "TablesTests", dependencies: ["Tables", "TestSupport"], swiftSettings: settings),
         .testTarget(
             name: "DatapathTests",
             dependencies: ["Datapath", "Wire", "Tables", "TestSupport", "CAllocationCounter"],
-            swiftSettings: settings),
+            swiftSettings: settings
+        ),
         .testTarget(name: "DevicesTests", dependencies: ["Devices", "Wire"], swiftSettings: settings),
         .testTarget(name: "CaptureTests", dependencies: ["Capture", "Wire"], swiftSettings: settings),
         .testTarget(name: "KubernetesTests", dependencies: ["Kubernetes", "Wire"], swiftSettings: settings),
         .testTarget(
-            name: "ServicesTests", dependencies: ["Services", "Kubernetes", "Datapath", "Wire"], swiftSettings: settings),
+            name: "ServicesTests",
+            dependencies: ["Services", "Kubernetes", "Datapath", "Wire"],
+            swiftSettings: settings
+        ),
         .testTarget(
-            name: "ProbeTests", dependencies: ["Control", "Services", "Datapath", "Kubernetes", "Wire"],
-            swiftSettings: settings),
+            name: "ProbeTests",
+            dependencies: ["Control", "Services", "Datapath", "Kubernetes", "Wire"],
+            swiftSettings: settings
+        ),
         .testTarget(
-            name: "ControlTests", dependencies: ["Control", "Capture", "Datapath", "Wire"], swiftSettings: settings),
+            name: "ControlTests",
+            dependencies: ["Control", "Capture", "Datapath", "Wire"],
+            swiftSettings: settings
+        ),
     ]
 )
 
@@ -80,20 +94,33 @@ let package = Package(
 if Context.environment["CULVERT_BENCH"] != nil {
     package.targets.append(
         .executableTarget(
-            name: "culvert-bench", dependencies: ["Datapath", "Wire"], path: "tools/benchmarks/memory",
-            swiftSettings: settings))
+            name: "culvert-bench",
+            dependencies: ["Datapath", "Wire"],
+            path: "tools/benchmarks/memory",
+            swiftSettings: settings
+        )
+    )
 }
 
 if Context.environment["CULVERT_FUZZ"] != nil {
     package.targets.append(
         .executableTarget(
-            name: "fuzz-pipeline", dependencies: ["Datapath", "Tables", "Wire"], path: "tools/fuzzers/pipeline",
-            swiftSettings: settings))
+            name: "fuzz-pipeline",
+            dependencies: ["Datapath", "Tables", "Wire"],
+            path: "tools/fuzzers/pipeline",
+            swiftSettings: settings
+        )
+    )
 }
 
 // The recorder makes the files in captures/; tools/record builds it.
 if Context.environment["CULVERT_TOOLS"] != nil {
     package.targets.append(
         .executableTarget(
-            name: "culvert-recorder", dependencies: ["Wire"], path: "tools/recorder", swiftSettings: settings))
+            name: "culvert-recorder",
+            dependencies: ["Wire"],
+            path: "tools/recorder",
+            swiftSettings: settings
+        )
+    )
 }

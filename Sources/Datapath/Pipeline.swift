@@ -36,7 +36,9 @@ package struct Pipeline: ~Copyable {
         fragments = FragmentTable(seed: seeds.next(), timeout: configuration.timeouts.fragment)
         generator = SplitMix64(state: seeds.next())
         nodeAddresses = StaticMap(
-            configuration.nodeAddresses.map { (key: UInt64($0.bits), value: 0) }, seed: seeds.next())
+            configuration.nodeAddresses.map { (key: UInt64($0.bits), value: 0) },
+            seed: seeds.next()
+        )
         primaryAddress = configuration.nodeAddresses.first ?? .any
         tracker = FlowTracker(configuration.timeouts)
     }

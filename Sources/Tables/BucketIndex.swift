@@ -1,4 +1,3 @@
-
 public import Synchronization
 
 /// Finds a 32-bit reference by the hash of its key.

@@ -1,5 +1,3 @@
-
-
 /// A fixed number of plain values in a region, read and changed in place.
 ///
 /// Every access is bounds-checked; nothing is copied, counted or allocated. Elements begin as all zero bits, which

@@ -15,7 +15,14 @@ internal import Glibc
     public init(byteCount: Int, isSparse: Bool = false) {
         let size = max(byteCount, 1)
         guard
-            let mapped = unsafe mmap(nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0),
+            let mapped = unsafe mmap(
+                nil,
+                size,
+                PROT_READ | PROT_WRITE,
+                MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+                -1,
+                0
+            ),
             unsafe mapped != MAP_FAILED
         else { preconditionFailure("cannot map \(size) bytes for a table") }
         if size >= 1 << 21 && !isSparse { _ = unsafe madvise(mapped, size, MADV_HUGEPAGE) }

@@ -87,7 +87,9 @@ public struct TimerWheel: ~Copyable {
     /// At most `budget` elements are looked at in one call; the rest comes with the next one. Returns one expired
     /// element, taken out of the wheel, or nil when nothing more is due.
     @inlinable public mutating func nextExpired<Element: TimerElement>(
-        _ now: UInt64, in slab: inout Slab<Element>, budget: inout Int
+        _ now: UInt64,
+        in slab: inout Slab<Element>,
+        budget: inout Int
     ) -> UInt32? {
         let target = now >> Self.tickShift
         while current < target {

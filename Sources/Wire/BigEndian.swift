@@ -73,7 +73,8 @@ extension MutableRawSpan {
 
 /// Calls `body` with a view of the bytes of an array, which may be changed in place.
 @inlinable public func withMutableBytes<Result, Failure: Error>(
-    of array: inout [UInt8], _ body: (inout MutableRawSpan) throws(Failure) -> Result
+    of array: inout [UInt8],
+    _ body: (inout MutableRawSpan) throws(Failure) -> Result
 ) throws(Failure) -> Result {
     var span = array.mutableSpan
     // Safe: UInt8 has no invalid bit patterns, so any byte may be stored.

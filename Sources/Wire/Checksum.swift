@@ -42,11 +42,15 @@ public enum Checksum {
     ///
     /// `length` is that of the segment or datagram, header included.
     @inlinable public static func pseudoHeader(
-        source: IPv4Address, destination: IPv4Address, transport: UInt8, length: Int
+        source: IPv4Address,
+        destination: IPv4Address,
+        transport: UInt8,
+        length: Int
     ) -> UInt16 {
         fold(
             UInt64(source.bits) &+ UInt64(destination.bits) &+ UInt64(transport)
-                &+ UInt64(truncatingIfNeeded: length & 0xffff))
+                &+ UInt64(truncatingIfNeeded: length & 0xffff)
+        )
     }
 
     /// What has to be added to the complement of a checksum when a 32-bit field changes from `old` to `new`:

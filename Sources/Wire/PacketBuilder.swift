@@ -40,8 +40,14 @@ public struct PacketBuilder: Sendable {
 
     /// A TCP segment; `options` are padded to a multiple of four bytes.
     public func tcp(
-        _ sourcePort: UInt16, _ destinationPort: UInt16, flags: TCPFlags, sequence: UInt32 = 1,
-        acknowledgment: UInt32 = 0, window: UInt16 = 64240, tcpOptions: [UInt8] = [], payload: [UInt8] = []
+        _ sourcePort: UInt16,
+        _ destinationPort: UInt16,
+        flags: TCPFlags,
+        sequence: UInt32 = 1,
+        acknowledgment: UInt32 = 0,
+        window: UInt16 = 64240,
+        tcpOptions: [UInt8] = [],
+        payload: [UInt8] = []
     ) -> [UInt8] {
         let padded = tcpOptions + [UInt8](repeating: 0, count: (4 - tcpOptions.count % 4) % 4)
         var segment: [UInt8] = []
@@ -62,14 +68,20 @@ public struct PacketBuilder: Sendable {
 
     /// A UDP datagram; without a checksum when `checksum` is false.
     public func udp(
-        _ sourcePort: UInt16, _ destinationPort: UInt16, payload: [UInt8] = [], checksum: Bool = true
+        _ sourcePort: UInt16,
+        _ destinationPort: UInt16,
+        payload: [UInt8] = [],
+        checksum: Bool = true
     ) -> [UInt8] {
         packet(.udp, payload: udpDatagram(sourcePort, destinationPort, payload: payload, checksum: checksum))
     }
 
     /// A UDP header and payload, to be cut into fragments or quoted.
     public func udpDatagram(
-        _ sourcePort: UInt16, _ destinationPort: UInt16, payload: [UInt8], checksum: Bool = true
+        _ sourcePort: UInt16,
+        _ destinationPort: UInt16,
+        payload: [UInt8],
+        checksum: Bool = true
     ) -> [UInt8] {
         var datagram: [UInt8] = []
         datagram.append(big: sourcePort)
@@ -110,7 +122,11 @@ public struct PacketBuilder: Sendable {
 
     private func transportChecksum(_ transport: TransportProtocol, _ segment: [UInt8]) -> UInt16 {
         let pseudo = Checksum.pseudoHeader(
-            source: source, destination: destination, transport: transport.rawValue, length: segment.count)
+            source: source,
+            destination: destination,
+            transport: transport.rawValue,
+            length: segment.count
+        )
         return ~Checksum.add(pseudo, Checksum.sum(segment))
     }
 }

@@ -22,7 +22,8 @@ struct Culvert: AsyncParsableCommand {
         subcommands: [
             RunCommand.self, ReplayCommand.self, TraceCommand.self, CheckCommand.self, VerifyCommand.self,
             ExplainCommand.self, VersionCommand.self,
-        ])
+        ]
+    )
 
     static func main() async {
         // A closed pipe is an error of the write, not the end of the program.

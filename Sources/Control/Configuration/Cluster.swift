@@ -14,20 +14,29 @@ package struct Cluster: Sendable {
 
     /// Loads and compiles manifests; numbers of ServicePorts go on from `registry`.
     package init(
-        _ configuration: Configuration, manifests arguments: [String], registry: ServicePortRegistry = ServicePortRegistry()
+        _ configuration: Configuration,
+        manifests arguments: [String],
+        registry: ServicePortRegistry = ServicePortRegistry()
     ) throws(ManifestError) {
         let clusterRules = ClusterRules(
-            serviceCIDR: configuration.cluster.serviceCIDR, podCIDR: configuration.cluster.podCIDR,
-            nodePortRange: configuration.cluster.nodePortRange, nodeAddresses: configuration.node.addresses,
-            externalCIDRs: configuration.cluster.externalCIDRs, domain: configuration.cluster.domain)
+            serviceCIDR: configuration.cluster.serviceCIDR,
+            podCIDR: configuration.cluster.podCIDR,
+            nodePortRange: configuration.cluster.nodePortRange,
+            nodeAddresses: configuration.node.addresses,
+            externalCIDRs: configuration.cluster.externalCIDRs,
+            domain: configuration.cluster.domain
+        )
         let set = try ManifestLoader.load(arguments, rules: clusterRules)
         // What the configuration leaves open, a Node object of this name may tell.
         let object = set.nodes.first { $0.metadata.name == configuration.node.name }
         var addresses = configuration.node.addresses
         if addresses.isEmpty { addresses = object?.internalIPs ?? [] }
         let settings = NodeSettings(
-            name: configuration.node.name, zone: configuration.node.zone ?? object?.zone, addresses: addresses,
-            nodePortAddresses: Self.nodePortAddresses(configuration.cluster.nodePortAddresses, among: addresses))
+            name: configuration.node.name,
+            zone: configuration.node.zone ?? object?.zone,
+            addresses: addresses,
+            nodePortAddresses: Self.nodePortAddresses(configuration.cluster.nodePortAddresses, among: addresses)
+        )
         var registry = registry
         rules = ServiceCompiler.compile(set, node: settings, registry: &registry)
         self.configuration = configuration
@@ -37,7 +46,8 @@ package struct Cluster: Sendable {
     }
 
     private static func nodePortAddresses(
-        _ choice: Configuration.NodePortAddresses, among addresses: [IPv4Address]
+        _ choice: Configuration.NodePortAddresses,
+        among addresses: [IPv4Address]
     ) -> [IPv4Address] {
         switch choice {
         case .primary: Array(addresses.prefix(1))
@@ -78,9 +88,13 @@ package struct Cluster: Sendable {
                     prefixes.append(IPv4Prefix(address.address, length: 32))
                 }
                 return InterfaceTable.Interface(
-                    label: interface.label, role: interface.isHost ? .host : interface.isUplink ? .uplink : .pod,
-                    prefixes: prefixes, mtu: interface.mtu,
-                    antiSpoof: interface.antiSpoof && !interface.isUplink && !interface.isHost)
-            })
+                    label: interface.label,
+                    role: interface.isHost ? .host : interface.isUplink ? .uplink : .pod,
+                    prefixes: prefixes,
+                    mtu: interface.mtu,
+                    antiSpoof: interface.antiSpoof && !interface.isUplink && !interface.isHost
+                )
+            }
+        )
     }
 }

@@ -38,24 +38,34 @@ extension ConfigurationReader {
         for (index, interface) in interfaces.enumerated() {
             let path = "interfaces[\(index)]"
             if interface.name.isEmpty || interface.name.utf8.count > 15 || !interface.name.allSatisfy(isNameCharacter) {
-                settings.fault("\(path).name", "\(interface.name.debugDescription) is no name for an interface (1 to 15 characters)")
+                settings.fault(
+                    "\(path).name",
+                    "\(interface.name.debugDescription) is no name for an interface (1 to 15 characters)"
+                )
             }
             if interface.isHost {
-                if interface.namespace != nil { settings.fault("\(path).netns", "the host interface is in the daemon's own namespace") }
+                if interface.namespace != nil {
+                    settings.fault("\(path).netns", "the host interface is in the daemon's own namespace")
+                }
                 if interface.isUplink { settings.fault("\(path).uplink", "the host interface cannot be the uplink") }
             } else {
                 if interface.namespace == nil { settings.fault("\(path).netns", "is missing") }
                 if interface.address == nil { settings.fault("\(path).address", "is missing") }
             }
             if let earlier = labels.updateValue(index, forKey: interface.label) {
-                settings.fault("\(path).label", "\(interface.label.debugDescription) is the label of interfaces[\(earlier)] too")
+                settings.fault(
+                    "\(path).label",
+                    "\(interface.label.debugDescription) is the label of interfaces[\(earlier)] too"
+                )
             }
             let place = "\(interface.namespace ?? "")/\(interface.name)"
             if let earlier = places.updateValue(index, forKey: place) {
                 settings.fault("\(path).name", "interfaces[\(earlier)] has this name in the same namespace")
             }
         }
-        for (what, count) in [("uplink", interfaces.count(where: \.isUplink)), ("host", interfaces.count(where: \.isHost))]
+        for (what, count) in [
+            ("uplink", interfaces.count(where: \.isUplink)), ("host", interfaces.count(where: \.isHost)),
+        ]
         where count > 1 {
             settings.fault("interfaces", "\(count) interfaces are \(what); there can be one")
         }

@@ -18,7 +18,9 @@ package enum ConfigurationReader {
     package static let sizeLimit = 1 << 18
 
     /// Reads a file. `environment` holds variables `CULVERT_…` that override it.
-    package static func read(path: String, environment: [String: String] = [:]) throws(ConfigurationError) -> Configuration {
+    package static func read(path: String, environment: [String: String] = [:]) throws(ConfigurationError)
+        -> Configuration
+    {
         guard let data = FileManager.default.contents(atPath: path) else {
             let reason = FileManager.default.fileExists(atPath: path) ? "cannot be read" : "no such file"
             throw ConfigurationError(faults: ["\(path): \(reason)"])
@@ -28,7 +30,9 @@ package enum ConfigurationReader {
 
     /// Reads a text; `name` stands for it in messages.
     package static func read(
-        name: String, bytes: [UInt8], environment: [String: String] = [:]
+        name: String,
+        bytes: [UInt8],
+        environment: [String: String] = [:]
     ) throws(ConfigurationError) -> Configuration {
         guard bytes.count <= sizeLimit else {
             throw ConfigurationError(faults: ["\(name): larger than \(sizeLimit >> 10) KiB"])
@@ -93,7 +97,8 @@ package enum ConfigurationReader {
     }
 
     private static func decodeConntrack(
-        _ section: SettingsReader.Section, into conntrack: inout Configuration.Conntrack
+        _ section: SettingsReader.Section,
+        into conntrack: inout Configuration.Conntrack
     ) {
         section.integer("capacity", 1...16_777_216) { conntrack.capacity = $0 }
         section.choice("midstream", ["refuse": .refuse, "pickup": .pickup]) { conntrack.midstream = $0 }
@@ -107,7 +112,8 @@ package enum ConfigurationReader {
     }
 
     private static func decodeInterface(
-        _ section: SettingsReader.Section, into interface: inout Configuration.Interface
+        _ section: SettingsReader.Section,
+        into interface: inout Configuration.Interface
     ) {
         section.string("name") { interface.name = $0 }
         section.string("netns") { interface.namespace = $0 }
@@ -127,7 +133,9 @@ package enum ConfigurationReader {
     }
 
     private static func applyEnvironment(
-        _ environment: [String: String], _ settings: SettingsReader, _ configuration: inout Configuration
+        _ environment: [String: String],
+        _ settings: SettingsReader,
+        _ configuration: inout Configuration
     ) {
         for (key, value) in environment.sorted(by: { $0.key < $1.key }) {
             switch key {

@@ -60,7 +60,9 @@ final class SettingsReader {
 
         private func value(_ key: String) -> Yams.Node? {
             known.append(key)
-            guard let mapping, let node = mapping.first(where: { $0.key.scalar?.string == key })?.value else { return nil }
+            guard let mapping, let node = mapping.first(where: { $0.key.scalar?.string == key })?.value else {
+                return nil
+            }
             if let scalar = node.scalar, SettingsReader.isNull(scalar) { return nil }
             return node
         }
@@ -84,7 +86,9 @@ final class SettingsReader {
             use(found)
         }
 
-        private func parse<Value>(_ path: String, _ text: String, _ expectation: String, _ read: (String) -> Value?) -> Value? {
+        private func parse<Value>(_ path: String, _ text: String, _ expectation: String, _ read: (String) -> Value?)
+            -> Value?
+        {
             if let value = read(text) { return value }
             reader.fault(path, "\(text.debugDescription) is not \(expectation)")
             return nil
@@ -133,7 +137,10 @@ final class SettingsReader {
                 if let value = values[text] { return set(value) }
                 let words = values.keys.sorted()
                 let hint = Suggestion.hint(for: text, in: words)
-                reader.fault(place(key), "\(text.debugDescription) is not one of \(words.joined(separator: ", "))\(hint)")
+                reader.fault(
+                    place(key),
+                    "\(text.debugDescription) is not one of \(words.joined(separator: ", "))\(hint)"
+                )
             }
         }
 
@@ -166,7 +173,11 @@ final class SettingsReader {
 
         func prefixes(_ key: String, _ set: ([IPv4Prefix]) -> Void) {
             texts(key) { found in
-                set(found.compactMap { parse($0.path, $0.text, "an IPv4 block such as 10.244.0.0/16") { IPv4Prefix($0) } })
+                set(
+                    found.compactMap {
+                        parse($0.path, $0.text, "an IPv4 block such as 10.244.0.0/16") { IPv4Prefix($0) }
+                    }
+                )
             }
         }
 
@@ -174,7 +185,9 @@ final class SettingsReader {
             text(key) { text in
                 parse(place(key), text, "a range of ports such as 30000-32767") { text -> ClosedRange<UInt16>? in
                     let ends = text.split(separator: "-", omittingEmptySubsequences: false).map { UInt16($0) }
-                    guard ends.count == 2, let low = ends[0], let high = ends[1], low > 0, low <= high else { return nil }
+                    guard ends.count == 2, let low = ends[0], let high = ends[1], low > 0, low <= high else {
+                        return nil
+                    }
                     return low...high
                 }.map(set)
             }

@@ -30,8 +30,10 @@ package final class Daemon: ServiceLifecycle.Service {
         let ports = try Port.open(cluster)
         let interfaces = cluster.interfaceTable(isReplay: false)
         let pipeline = Pipeline(
-            cluster.datapathConfiguration(seed: settings.seed, isReplay: false), interfaces: interfaces,
-            services: ServiceTable(cluster.rules, seed: settings.seed))
+            cluster.datapathConfiguration(seed: settings.seed, isReplay: false),
+            interfaces: interfaces,
+            services: ServiceTable(cluster.rules, seed: settings.seed)
+        )
         var recorder: TraceRecorder?
         do {
             writer = try settings.trace.map { trace throws(CaptureError) in
@@ -39,7 +41,10 @@ package final class Daemon: ServiceLifecycle.Service {
             }
             if let trace = settings.trace, let producer = writer?.producer() {
                 recorder = TraceRecorder(
-                    producer: producer, interfaceCount: interfaces.interfaces.count, settings: trace)
+                    producer: producer,
+                    interfaceCount: interfaces.interfaces.count,
+                    settings: trace
+                )
             }
         } catch {
             throw DaemonError("\(error)")
@@ -50,16 +55,21 @@ package final class Daemon: ServiceLifecycle.Service {
             throw DaemonError(error)
         }
         worker = WorkerThread(
-            Worker(pipeline, ports: ports, recorder: recorder, mailbox: Mailbox(), stop: stop, logger: logger))
+            Worker(pipeline, ports: ports, recorder: recorder, mailbox: Mailbox(), stop: stop, logger: logger)
+        )
         self.logger = logger
-        for service in cluster.manifests.services where !service.externalIPs.isEmpty || !service.loadBalancerVIPs.isEmpty {
+        for service in cluster.manifests.services
+        where !service.externalIPs.isEmpty || !service.loadBalancerVIPs.isEmpty {
             let addresses = (service.externalIPs + service.loadBalancerVIPs).map(\.description).joined(separator: ", ")
             logger.info("\(service.reference) is served on \(addresses)")
         }
     }
 
     private static func makeWriter(
-        _ trace: TraceSettings, _ cluster: Cluster, _ interfaces: InterfaceTable, _ version: String
+        _ trace: TraceSettings,
+        _ cluster: Cluster,
+        _ interfaces: InterfaceTable,
+        _ version: String
     ) throws(CaptureError) -> TraceWriter {
         var options = TraceOptions(application: "culvert \(version)", points: TraceRecorder.points(interfaces))
         options.format = trace.format
@@ -68,9 +78,13 @@ package final class Daemon: ServiceLifecycle.Service {
         options.verdicts = trace.verdicts ? .expressDataPath : nil
         options.mode = .lossy
         return try TraceWriter(
-            path: trace.path, options: options,
+            path: trace.path,
+            options: options,
             comment: TraceCommentWriter.formatter(
-                interfaces: interfaces.interfaces.map(\.label), names: NameTable(cluster.registry.names)))
+                interfaces: interfaces.interfaces.map(\.label),
+                names: NameTable(cluster.registry.names)
+            )
+        )
     }
 
     /// Moves packets until a graceful shutdown; finishes the trace.
@@ -92,6 +106,8 @@ package final class Daemon: ServiceLifecycle.Service {
         } catch {
             throw DaemonError("\(error)")
         }
-        if writer.lostRecords > 0 { logger.warning("the trace lacks \(writer.lostRecords) packets: the writer fell behind") }
+        if writer.lostRecords > 0 {
+            logger.warning("the trace lacks \(writer.lostRecords) packets: the writer fell behind")
+        }
     }
 }

@@ -36,7 +36,10 @@ final class Port {
 
     private static func open(_ interface: Configuration.Interface, _ cluster: Cluster) throws(SystemError) -> Port {
         var configuration = TunConfiguration(
-            name: interface.name, mtu: UInt32(clamping: interface.mtu), routes: interface.routes)
+            name: interface.name,
+            mtu: UInt32(clamping: interface.mtu),
+            routes: interface.routes
+        )
         if interface.isHost {
             let settings = cluster.configuration.cluster
             configuration.addresses = cluster.node.addresses.map { InterfaceAddress($0) }

@@ -26,8 +26,12 @@ struct Worker: ~Copyable {
     private static let stopToken = UInt64.max
 
     init(
-        _ pipeline: consuming Pipeline, ports: [Port], recorder: consuming TraceRecorder?, mailbox: Mailbox,
-        stop: StopSignal, logger: Logger
+        _ pipeline: consuming Pipeline,
+        ports: [Port],
+        recorder: consuming TraceRecorder?,
+        mailbox: Mailbox,
+        stop: StopSignal,
+        logger: Logger
     ) {
         batch = Batch(keepsPreimages: recorder != nil)
         self.pipeline = pipeline

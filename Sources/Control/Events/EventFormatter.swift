@@ -40,13 +40,23 @@ package struct EventFormatter: Sendable {
         appendEndpoint(packet, packet.tuple.source, packet.tuple.sourcePort, isThere: packet.hasAddresses, to: &text)
         text.append(",\"destination\":")
         appendEndpoint(
-            packet, packet.tuple.destination, packet.tuple.destinationPort, isThere: packet.hasAddresses, to: &text)
+            packet,
+            packet.tuple.destination,
+            packet.tuple.destinationPort,
+            isThere: packet.hasAddresses,
+            to: &text
+        )
         let isSent = packet.isSent
         text.append(",\"translatedSource\":")
         appendEndpoint(packet, packet.translated.source, packet.translated.sourcePort, isThere: isSent, to: &text)
         text.append(",\"translatedDestination\":")
         appendEndpoint(
-            packet, packet.translated.destination, packet.translated.destinationPort, isThere: isSent, to: &text)
+            packet,
+            packet.translated.destination,
+            packet.translated.destinationPort,
+            isThere: isSent,
+            to: &text
+        )
         appendService(packet, to: &text)
         text.append(",\"conntrack\":\"")
         text.append(packet.conntrack.word)
@@ -161,7 +171,11 @@ package struct EventFormatter: Sendable {
     }
 
     private func appendEndpoint(
-        _ packet: Packet, _ address: IPv4Address, _ port: UInt16, isThere: Bool, to text: inout TextBuffer
+        _ packet: Packet,
+        _ address: IPv4Address,
+        _ port: UInt16,
+        isThere: Bool,
+        to text: inout TextBuffer
     ) {
         guard isThere else { return text.append("null") }
         text.append("\"")

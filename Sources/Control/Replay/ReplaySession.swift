@@ -46,7 +46,10 @@ package struct ReplaySession: ~Copyable {
         var configuration = cluster.datapathConfiguration(seed: settings.seed, isReplay: true)
         configuration.reconstructsReplies = settings.reconstructsReplies
         pipeline = Pipeline(
-            configuration, interfaces: interfaces, services: ServiceTable(cluster.rules, seed: settings.seed))
+            configuration,
+            interfaces: interfaces,
+            services: ServiceTable(cluster.rules, seed: settings.seed)
+        )
         batch = Batch(keepsPreimages: settings.trace != nil)
         let last = interfaces.interfaces.indices.last ?? 0
         uplink = UInt16(interfaces.interfaces.firstIndex { $0.role == .uplink } ?? last)
@@ -63,7 +66,9 @@ package struct ReplaySession: ~Copyable {
             return summary(reader)
         }
         let formatter = TraceCommentWriter.formatter(
-            interfaces: pipeline.interfaces.interfaces.map(\.label), names: NameTable(cluster.registry.names))
+            interfaces: pipeline.interfaces.interfaces.map(\.label),
+            names: NameTable(cluster.registry.names)
+        )
         let writer = try TraceWriter(path: trace.path, options: traceOptions(trace), comment: formatter)
         let damage = try record(&reader, writer, trace, write)
         try writer.finish()
@@ -73,20 +78,26 @@ package struct ReplaySession: ~Copyable {
 
     /// Works through the capture with a recorder that is gone, and so has flushed, when this returns.
     private mutating func record(
-        _ reader: inout CaptureReader, _ writer: TraceWriter, _ trace: TraceSettings,
+        _ reader: inout CaptureReader,
+        _ writer: TraceWriter,
+        _ trace: TraceSettings,
         _ write: ([UInt8]) throws(CaptureError) -> Void
     ) throws(CaptureError) -> CaptureError? {
         var recorder: TraceRecorder?
         if let producer = writer.producer() {
             recorder = TraceRecorder(
-                producer: producer, interfaceCount: pipeline.interfaces.interfaces.count, settings: trace)
+                producer: producer,
+                interfaceCount: pipeline.interfaces.interfaces.count,
+                settings: trace
+            )
         }
         return try process(&reader, &recorder, write)
     }
 
     /// Works through the capture; returns the damage at which it ended, if any.
     private mutating func process(
-        _ reader: inout CaptureReader, _ recorder: inout TraceRecorder?,
+        _ reader: inout CaptureReader,
+        _ recorder: inout TraceRecorder?,
         _ write: ([UInt8]) throws(CaptureError) -> Void
     ) throws(CaptureError) -> CaptureError? {
         let formatter = EventFormatter(interfaces: pipeline.interfaces, names: cluster.registry.names)

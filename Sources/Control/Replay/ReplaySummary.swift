@@ -43,7 +43,8 @@ package struct ReplaySummary: Sendable {
         if midstream > 0 {
             lines.append(
                 "\(midstream) TCP packets to a Service came without the beginning of their connection; "
-                    + "'conntrack.midstream: pickup' takes them in")
+                    + "'conntrack.midstream: pickup' takes them in"
+            )
         }
         return lines.joined(separator: "\n") + "\n"
     }

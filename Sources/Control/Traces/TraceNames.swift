@@ -11,7 +11,8 @@ enum TraceNames {
         var names: [TraceName] = []
         for service in cluster.manifests.services {
             let name = "\(service.metadata.name).\(service.metadata.namespace).svc.\(domain)"
-            let addresses = (service.clusterIP.address.map { [$0] } ?? []) + service.loadBalancerVIPs + service.externalIPs
+            let addresses =
+                (service.clusterIP.address.map { [$0] } ?? []) + service.loadBalancerVIPs + service.externalIPs
             names += addresses.map { TraceName($0, name) }
         }
         names += cluster.node.addresses.map { TraceName($0, cluster.node.name) }

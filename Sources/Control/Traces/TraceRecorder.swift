@@ -76,43 +76,82 @@ struct TraceRecorder: ~Copyable {
     }
 
     private mutating func recordReceived(
-        _ packet: Packet, _ number: Int, _ batch: inout Batch, point: UInt16, isLast: Bool
+        _ packet: Packet,
+        _ number: Int,
+        _ batch: inout Batch,
+        point: UInt16,
+        isLast: Bool
     ) {
         let length = Int(packet.length)
         let kept = min(length, Batch.preimageLength)
         let head = batch.preimages.bytes(number, length: kept)
         let tail = batch.frames.bytes(number, length: length).extracting(kept..<length)
         append(
-            packet, point: point, direction: .inbound, number: packet.number, head: head, tail: tail,
-            originalLength: max(length, min(Int(packet.wireLength), Int(packet.totalLength))), isLast: isLast)
+            packet,
+            point: point,
+            direction: .inbound,
+            number: packet.number,
+            head: head,
+            tail: tail,
+            originalLength: max(length, min(Int(packet.wireLength), Int(packet.totalLength))),
+            isLast: isLast
+        )
     }
 
     private mutating func recordSent(_ emission: Emission, _ packet: Packet, isFirst: Bool, _ batch: inout Batch) {
         let bytes = batch.bytes(of: emission)
         let isCut = !emission.isScratch && packet.length < Int32(packet.totalLength)
         append(
-            packet, point: emission.egress * 2 + 1, direction: .outbound, number: emission.packetNumber,
-            head: bytes.bytes, tail: RawSpan(), originalLength: isCut ? Int(packet.totalLength) : Int(emission.length),
-            isLast: isFirst)
+            packet,
+            point: emission.egress * 2 + 1,
+            direction: .outbound,
+            number: emission.packetNumber,
+            head: bytes.bytes,
+            tail: RawSpan(),
+            originalLength: isCut ? Int(packet.totalLength) : Int(emission.length),
+            isLast: isFirst
+        )
     }
 
     private mutating func append(
-        _ packet: Packet, point: UInt16, direction: TraceDirection, number: UInt64, head: RawSpan, tail: RawSpan,
-        originalLength: Int, isLast: Bool
+        _ packet: Packet,
+        point: UInt16,
+        direction: TraceDirection,
+        number: UInt64,
+        head: RawSpan,
+        tail: RawSpan,
+        originalLength: Int,
+        isLast: Bool
     ) {
         let verdict = isLast && verdicts ? packet.verdict.expressDataPathCode : nil
         guard isLast && isCommented(packet) else {
             producer.append(
-                point: point, direction: direction, packetID: number, time: packet.time, verdict: verdict,
-                annotation: RawSpan(), head: head, tail: tail, originalLength: originalLength)
+                point: point,
+                direction: direction,
+                packetID: number,
+                time: packet.time,
+                verdict: verdict,
+                annotation: RawSpan(),
+                head: head,
+                tail: tail,
+                originalLength: originalLength
+            )
             return
         }
         let annotation = TraceAnnotation(packet)
         // Safe: an annotation is plain numbers; its padding is never looked at, only copied.
         unsafe withUnsafeBytes(of: annotation) { bytes in
             _ = producer.append(
-                point: point, direction: direction, packetID: number, time: packet.time, verdict: verdict,
-                annotation: unsafe RawSpan(_unsafeBytes: bytes), head: head, tail: tail, originalLength: originalLength)
+                point: point,
+                direction: direction,
+                packetID: number,
+                time: packet.time,
+                verdict: verdict,
+                annotation: unsafe RawSpan(_unsafeBytes: bytes),
+                head: head,
+                tail: tail,
+                originalLength: originalLength
+            )
         }
     }
 

@@ -123,10 +123,12 @@ package struct Flow: TimerElement, Sendable {
     private static func delta(from old: FlowTuple, to new: FlowTuple) -> (addresses: UInt16, ports: UInt16) {
         let addresses = Checksum.add(
             Checksum.delta(from: old.source.bits, to: new.source.bits),
-            Checksum.delta(from: old.destination.bits, to: new.destination.bits))
+            Checksum.delta(from: old.destination.bits, to: new.destination.bits)
+        )
         let ports = Checksum.add(
             Checksum.delta(from: old.sourcePort, to: new.sourcePort),
-            Checksum.delta(from: old.destinationPort, to: new.destinationPort))
+            Checksum.delta(from: old.destinationPort, to: new.destinationPort)
+        )
         return (addresses, ports)
     }
 }

@@ -33,7 +33,10 @@ package struct FlowTable: ~Copyable {
 
     /// The flow that a tuple belongs to at a time, and in which direction.
     @inline(__always) func find(
-        _ tuple: FlowTuple, _ transport: TransportProtocol, hash: UInt64, now: UInt64
+        _ tuple: FlowTuple,
+        _ transport: TransportProtocol,
+        hash: UInt64,
+        now: UInt64
     ) -> FlowReference {
         let found = index.find(hash) { bits in
             let reference = FlowReference(bits: bits)
@@ -44,7 +47,9 @@ package struct FlowTable: ~Copyable {
 
     /// Whether a reference is to a flow with this tuple in its direction.
     @inline(__always) func matches(
-        _ reference: FlowReference, _ tuple: FlowTuple, _ transport: TransportProtocol
+        _ reference: FlowReference,
+        _ tuple: FlowTuple,
+        _ transport: TransportProtocol
     ) -> Bool {
         flows[reference.number].transport == transport
             && flows[reference.number].tuple(reference.direction) == tuple
@@ -63,7 +68,12 @@ package struct FlowTable: ~Copyable {
         lastIdentifier &+= 1
         let generation = flows[number].generation &+ 1
         flows[number] = Flow(
-            original: original, reply: reply, transport: transport, generation: generation, identifier: lastIdentifier)
+            original: original,
+            reply: reply,
+            transport: transport,
+            generation: generation,
+            identifier: lastIdentifier
+        )
         let entered =
             index.insert(original.hash(transport, hash), FlowReference(number, .original).bits)
             && index.insert(reply.hash(transport, hash), FlowReference(number, .reply).bits)
@@ -84,8 +94,9 @@ package struct FlowTable: ~Copyable {
     /// Removes what stands under a tuple past its time, so that the tuple is free.
     private mutating func clear(_ tuple: FlowTuple, _ transport: TransportProtocol, now: UInt64) {
         while let bits = index.find(
-            tuple.hash(transport, hash), where: { matches(FlowReference(bits: $0), tuple, transport) })
-        {
+            tuple.hash(transport, hash),
+            where: { matches(FlowReference(bits: $0), tuple, transport) }
+        ) {
             remove(FlowReference(bits: bits).number)
         }
     }

@@ -31,13 +31,15 @@ struct FlowTracker: ~Copyable {
         }
     }
 
-    @inline(__always) private static func slot(_ direction: FlowDirection, _ event: TCPEvent, _ state: FlowState) -> Int {
+    @inline(__always) private static func slot(_ direction: FlowDirection, _ event: TCPEvent, _ state: FlowState) -> Int
+    {
         (Int(direction.rawValue) << 3 | Int(event.rawValue)) << 4 | Int(state.rawValue)
     }
 
     /// Enters a packet of an existing flow. Returns false when it does not fit the flow's state; it is translated all
     /// the same (the liberal rule), but neither changes the state nor prolongs it.
-    @inline(__always) func update(_ flow: inout Flow, _ direction: FlowDirection, flags: TCPFlags, now: UInt64) -> Bool {
+    @inline(__always) func update(_ flow: inout Flow, _ direction: FlowDirection, flags: TCPFlags, now: UInt64) -> Bool
+    {
         var state = flow.state
         switch flow.transport {
         case .tcp:

@@ -11,7 +11,10 @@ package struct FlowTuple: Hashable, Sendable, BitwiseCopyable {
     package var destinationPort: UInt16
 
     @inlinable package init(
-        source: IPv4Address, sourcePort: UInt16, destination: IPv4Address, destinationPort: UInt16
+        source: IPv4Address,
+        sourcePort: UInt16,
+        destination: IPv4Address,
+        destinationPort: UInt16
     ) {
         self.source = source
         self.destination = destination
@@ -22,7 +25,11 @@ package struct FlowTuple: Hashable, Sendable, BitwiseCopyable {
     /// The tuple that an answer carries when nothing is translated.
     @inlinable package var reversed: FlowTuple {
         FlowTuple(
-            source: destination, sourcePort: destinationPort, destination: source, destinationPort: sourcePort)
+            source: destination,
+            sourcePort: destinationPort,
+            destination: source,
+            destinationPort: sourcePort
+        )
     }
 
     @inlinable package static func == (left: FlowTuple, right: FlowTuple) -> Bool {
@@ -35,7 +42,8 @@ package struct FlowTuple: Hashable, Sendable, BitwiseCopyable {
     @inlinable package func hash(_ transport: TransportProtocol, _ seeded: SeededHash) -> UInt64 {
         seeded(
             UInt64(source.bits) << 32 | UInt64(destination.bits),
-            UInt64(sourcePort) << 32 | UInt64(destinationPort) << 16 | UInt64(transport.rawValue))
+            UInt64(sourcePort) << 32 | UInt64(destinationPort) << 16 | UInt64(transport.rawValue)
+        )
     }
 }
 

@@ -35,7 +35,8 @@ struct FragmentTable: ~Copyable {
         func hash(_ seeded: SeededHash) -> UInt64 {
             seeded(
                 UInt64(source.bits) << 32 | UInt64(destination.bits),
-                UInt64(identification) << 8 | UInt64(transport.rawValue))
+                UInt64(identification) << 8 | UInt64(transport.rawValue)
+            )
         }
     }
 
@@ -98,8 +99,21 @@ struct FragmentTable: ~Copyable {
         if let number = find(key) { return number }
         guard let number = datagrams.allocate() else { return nil }
         datagrams[number] = Datagram(
-            key: key, fate: .waiting, reason: .none, deadline: now &+ timeout, flow: .none, identifier: 0, firstHeld: 0,
-            lastHeld: 0, unitsSeen: 0, unitsInAll: 0, isReconstructed: false, older: newest, newer: 0, link: 0)
+            key: key,
+            fate: .waiting,
+            reason: .none,
+            deadline: now &+ timeout,
+            flow: .none,
+            identifier: 0,
+            firstHeld: 0,
+            lastHeld: 0,
+            unitsSeen: 0,
+            unitsInAll: 0,
+            isReconstructed: false,
+            older: newest,
+            newer: 0,
+            link: 0
+        )
         for word in 0..<Self.unitWords {
             units[Int(number) &* Self.unitWords &+ word] = 0
             starts[Int(number) &* Self.unitWords &+ word] = 0

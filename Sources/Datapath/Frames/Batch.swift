@@ -78,9 +78,15 @@ package struct Batch: ~Copyable {
         packets[number].emissions = 1
         emit(
             Emission(
-                buffer: UInt32(truncatingIfNeeded: number), length: packets[number].length,
-                egress: packets[number].egress, isScratch: false, isGenerated: false,
-                cause: UInt32(truncatingIfNeeded: number), packetNumber: packets[number].number))
+                buffer: UInt32(truncatingIfNeeded: number),
+                length: packets[number].length,
+                egress: packets[number].egress,
+                isScratch: false,
+                isGenerated: false,
+                cause: UInt32(truncatingIfNeeded: number),
+                packetNumber: packets[number].number
+            )
+        )
     }
 
     @inline(__always) mutating func emit(_ emission: Emission) {

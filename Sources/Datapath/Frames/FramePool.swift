@@ -31,10 +31,14 @@ internal import Tables
     /// The bytes of a frame, exclusively, for as long as the result lives. Traps outside of the pool.
     @_lifetime(&self)
     @inline(__always) package mutating func frame(_ number: Int, length: Int) -> MutableRawSpan {
-        precondition(UInt(bitPattern: number) < UInt(bitPattern: count) && UInt(bitPattern: length) <= UInt(bitPattern: capacity))
+        precondition(
+            UInt(bitPattern: number) < UInt(bitPattern: count) && UInt(bitPattern: length) <= UInt(bitPattern: capacity)
+        )
         // Safe: within the region, by the line above.
         let span = unsafe MutableRawSpan(
-            _unsafeStart: base + (number &* stride &+ Self.headroom), byteCount: length)
+            _unsafeStart: base + (number &* stride &+ Self.headroom),
+            byteCount: length
+        )
         return unsafe _overrideLifetime(span, mutating: &self)
     }
 
@@ -44,7 +48,9 @@ internal import Tables
         precondition(number >= 0 && number < count && header >= 0 && header <= Self.headroom)
         // Safe: within the region, by the line above.
         let span = unsafe MutableRawSpan(
-            _unsafeStart: base + (number &* stride &+ Self.headroom &- header), byteCount: capacity &+ header)
+            _unsafeStart: base + (number &* stride &+ Self.headroom &- header),
+            byteCount: capacity &+ header
+        )
         return unsafe _overrideLifetime(span, mutating: &self)
     }
 
@@ -59,7 +65,11 @@ internal import Tables
 
     /// Copies a part of another pool's frame into a frame.
     package mutating func copy(
-        from other: borrowing FramePool, _ number: Int, _ range: Range<Int>, to target: Int, at offset: Int
+        from other: borrowing FramePool,
+        _ number: Int,
+        _ range: Range<Int>,
+        to target: Int,
+        at offset: Int
     ) {
         let source = other.bytes(number, length: range.upperBound).extracting(range)
         var destination = frame(target, length: offset + range.count)

@@ -29,7 +29,11 @@ package final class InterfaceTable: Sendable {
         package var isNotional: Bool
 
         package init(
-            label: String, role: Role, prefixes: [IPv4Prefix], mtu: Int = 1500, antiSpoof: Bool = false,
+            label: String,
+            role: Role,
+            prefixes: [IPv4Prefix],
+            mtu: Int = 1500,
+            antiSpoof: Bool = false,
             isNotional: Bool = false
         ) {
             self.label = label
@@ -66,7 +70,10 @@ package final class InterfaceTable: Sendable {
                 routes.insert(prefix.address.bits, length: prefix.length, value: UInt32(number))
             }
             facts[number] = Facts(
-                mtu: Int32(clamping: interface.mtu), role: interface.role, antiSpoof: interface.antiSpoof)
+                mtu: Int32(clamping: interface.mtu),
+                role: interface.role,
+                antiSpoof: interface.antiSpoof
+            )
             if interface.role == .uplink { routes.insert(0, length: 0, value: UInt32(number)) }
         }
         self.facts = facts

@@ -20,7 +20,8 @@ package enum Hook: UInt8, Sendable, CaseIterable {
 
 /// The stages of the pipeline as named programs; each is a file in `Stages`.
 package enum Program: UInt8, Sendable, CaseIterable {
-    case parse, reconstruct, screen, fragments, track, related, balance, route, masquerade, commit, translate, reject, answer
+    case parse, reconstruct, screen, fragments, track, related, balance, route, masquerade, commit, translate, reject,
+        answer
 
     package var name: String {
         switch self {

@@ -20,7 +20,11 @@ package struct ServiceSpecification: Sendable {
         package var affinitySeconds: UInt32
 
         package init(
-            identifier: UInt32, name: String, cluster: [Backend], local: [Backend], hasAny: Bool,
+            identifier: UInt32,
+            name: String,
+            cluster: [Backend],
+            local: [Backend],
+            hasAny: Bool,
             affinitySeconds: UInt32 = 0
         ) {
             self.identifier = identifier
@@ -47,8 +51,13 @@ package struct ServiceSpecification: Sendable {
         package var sourceRanges: [IPv4Prefix]
 
         package init(
-            kind: FrontendKind, address: IPv4Address, port: UInt16, transport: TransportProtocol, servicePort: Int,
-            isLocalPolicy: Bool = false, sourceRanges: [IPv4Prefix] = []
+            kind: FrontendKind,
+            address: IPv4Address,
+            port: UInt16,
+            transport: TransportProtocol,
+            servicePort: Int,
+            isLocalPolicy: Bool = false,
+            sourceRanges: [IPv4Prefix] = []
         ) {
             self.kind = kind
             self.address = address

@@ -66,8 +66,12 @@ package final class ServiceTable: Sendable {
             let cluster = place(port.cluster, in: &backends)
             let local = port.local == port.cluster ? cluster : place(port.local, in: &backends)
             ports[number] = ServicePort(
-                identifier: port.identifier, affinitySeconds: port.affinitySeconds, cluster: cluster, local: local,
-                hasAny: port.hasAny)
+                identifier: port.identifier,
+                affinitySeconds: port.affinitySeconds,
+                cluster: cluster,
+                local: local,
+                hasAny: port.hasAny
+            )
         }
 
         let rangeCount = specification.frontends.reduce(0) { $0 + $1.sourceRanges.count }
@@ -78,9 +82,12 @@ package final class ServiceTable: Sendable {
         var nextRange = 0
         for (number, frontend) in specification.frontends.enumerated() {
             frontends[number] = Frontend(
-                servicePort: UInt32(frontend.servicePort), firstRange: UInt32(nextRange),
-                rangeCount: UInt32(frontend.sourceRanges.count), kind: frontend.kind,
-                isLocalPolicy: frontend.isLocalPolicy)
+                servicePort: UInt32(frontend.servicePort),
+                firstRange: UInt32(nextRange),
+                rangeCount: UInt32(frontend.sourceRanges.count),
+                kind: frontend.kind,
+                isLocalPolicy: frontend.isLocalPolicy
+            )
             for range in frontend.sourceRanges {
                 ranges[nextRange] = range
                 nextRange += 1
@@ -107,13 +114,16 @@ package final class ServiceTable: Sendable {
         self.hostPorts = hostPorts
     }
 
-    @inline(__always) static func key(_ address: IPv4Address, _ port: UInt16, _ transport: TransportProtocol) -> UInt64 {
+    @inline(__always) static func key(_ address: IPv4Address, _ port: UInt16, _ transport: TransportProtocol) -> UInt64
+    {
         UInt64(address.bits) << 32 | UInt64(port) << 8 | UInt64(transport.rawValue)
     }
 
     /// The number of the frontend at an address and port.
     @inline(__always) func frontend(
-        _ address: IPv4Address, _ port: UInt16, _ transport: TransportProtocol
+        _ address: IPv4Address,
+        _ port: UInt16,
+        _ transport: TransportProtocol
     ) -> UInt32? {
         frontendIndex.lookup(Self.key(address, port, transport))
     }

@@ -19,7 +19,12 @@ extension Pipeline {
         let length = IPv4Packet.minimumHeaderLength + message
         let typeOfService = batch.frames.bytes(number, length: header).load8(IPv4Packet.Field.typeOfService)
         batch.scratch.copy(
-            from: batch.frames, number, header..<Int(packet.length), to: buffer, at: IPv4Packet.minimumHeaderLength)
+            from: batch.frames,
+            number,
+            header..<Int(packet.length),
+            to: buffer,
+            at: IPv4Packet.minimumHeaderLength
+        )
         var reply = batch.scratch.frame(buffer, length: length)
         let icmp = IPv4Packet.minimumHeaderLength
         reply.store8(ICMPv4Type.echoReply.rawValue, at: icmp)
@@ -27,8 +32,13 @@ extension Pipeline {
         let delta = Checksum.delta(from: UInt16(0x0800), to: UInt16(0))
         reply.storeBE(Checksum.update(reply.loadBE16(icmp + 2), by: delta), at: icmp + 2)
         writeHeader(
-            &reply, typeOfService: typeOfService, transport: .icmp, from: packet.tuple.destination,
-            to: packet.tuple.source, length: length)
+            &reply,
+            typeOfService: typeOfService,
+            transport: .icmp,
+            from: packet.tuple.destination,
+            to: packet.tuple.source,
+            length: length
+        )
         packet.egress = egress
         batch.emit(packet.generated(buffer, length: length, number))
         return .sent(.answer)

@@ -22,7 +22,10 @@ extension Pipeline {
     }
 
     private mutating func balance(
-        _ packet: inout Packet, _ frontendNumber: UInt32, _ number: Int, _ batch: inout Batch
+        _ packet: inout Packet,
+        _ frontendNumber: UInt32,
+        _ number: Int,
+        _ batch: inout Batch
     ) -> Outcome? {
         let frontend = services.frontends[frontendNumber]
         let port = services.servicePorts[frontend.servicePort]
@@ -49,7 +52,9 @@ extension Pipeline {
 
     /// The set that a destination uses for a source (service-rules 5).
     func endpoints(
-        of frontend: ServiceTable.Frontend, _ port: ServiceTable.ServicePort, for source: IPv4Address
+        of frontend: ServiceTable.Frontend,
+        _ port: ServiceTable.ServicePort,
+        for source: IPv4Address
     ) -> ServiceTable.EndpointSet {
         usesLocalEndpoints(frontend, for: source) ? port.local : port.cluster
     }
@@ -63,7 +68,9 @@ extension Pipeline {
 
     /// Whether the source must be replaced by an address of the node (service-rules 8).
     private func needsMasquerade(
-        _ source: IPv4Address, _ frontend: ServiceTable.Frontend, _ backend: Backend
+        _ source: IPv4Address,
+        _ frontend: ServiceTable.Frontend,
+        _ backend: Backend
     ) -> Bool {
         if backend.address == source && backend.isLocal { return true }  // hairpin: a pod that is its own backend
         switch frontend.kind {

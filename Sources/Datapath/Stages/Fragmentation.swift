@@ -47,7 +47,12 @@ extension Pipeline {
     }
 
     private func emit(
-        _ packet: Packet, _ buffer: Int, length: Int, _ place: PacketPlace, _ number: Int, _ batch: inout Batch
+        _ packet: Packet,
+        _ buffer: Int,
+        length: Int,
+        _ place: PacketPlace,
+        _ number: Int,
+        _ batch: inout Batch
     ) {
         var emission = packet.generated(buffer, length: length, number)
         emission.isGenerated = false
@@ -56,7 +61,11 @@ extension Pipeline {
     }
 
     private func copy(
-        _ range: Range<Int>, from place: PacketPlace, to buffer: Int, at offset: Int, _ batch: inout Batch
+        _ range: Range<Int>,
+        from place: PacketPlace,
+        to buffer: Int,
+        at offset: Int,
+        _ batch: inout Batch
     ) {
         switch place {
         case .frame(let number): batch.scratch.copy(from: batch.frames, number, range, to: buffer, at: offset)
@@ -65,7 +74,11 @@ extension Pipeline {
     }
 
     private func fragment(
-        _ packet: Packet, from place: PacketPlace, mtu: Int, _ number: Int, _ batch: inout Batch
+        _ packet: Packet,
+        from place: PacketPlace,
+        mtu: Int,
+        _ number: Int,
+        _ batch: inout Batch
     ) -> Bool {
         let header = Int(packet.headerLength)
         let step = (mtu - header) & ~7

@@ -68,7 +68,10 @@ extension Pipeline {
 
     /// Sends a fragment after its first one, in the frame it came in.
     private mutating func continueDatagram(
-        _ packet: inout Packet, _ entry: UInt32, _ number: Int, _ batch: inout Batch
+        _ packet: inout Packet,
+        _ entry: UInt32,
+        _ number: Int,
+        _ batch: inout Batch
     ) -> Outcome {
         if let reason = direct(&packet, entry) { return .drop(reason) }
         if fragments.datagrams[entry].fate == .local {
@@ -85,7 +88,11 @@ extension Pipeline {
     /// Ends the way of a fragment that was held, because of the first fragment `number`: as it would have ended had it
     /// come after that one.
     private mutating func release(
-        _ place: UInt32, _ entry: UInt32, now: UInt64, _ number: Int, _ batch: inout Batch
+        _ place: UInt32,
+        _ entry: UInt32,
+        now: UInt64,
+        _ number: Int,
+        _ batch: inout Batch
     ) {
         var packet = fragments.held[place].packet
         packet.now = now
@@ -94,7 +101,11 @@ extension Pipeline {
     }
 
     private mutating func sendReleased(
-        _ packet: inout Packet, _ place: UInt32, _ entry: UInt32, _ number: Int, _ batch: inout Batch
+        _ packet: inout Packet,
+        _ place: UInt32,
+        _ entry: UInt32,
+        _ number: Int,
+        _ batch: inout Batch
     ) -> Outcome {
         if let reason = direct(&packet, entry) { return .drop(reason) }
         let reference = fragments.datagrams[entry].flow
@@ -172,7 +183,10 @@ extension Packet {
     /// What the packet has in common with the other fragments of its datagram, as they came in.
     func fragmentKey(_ identification: UInt16) -> FragmentTable.Key {
         FragmentTable.Key(
-            source: arrivalSource, destination: arrivalDestination, identification: identification,
-            transport: transport)
+            source: arrivalSource,
+            destination: arrivalDestination,
+            identification: identification,
+            transport: transport
+        )
     }
 }

@@ -29,7 +29,9 @@ extension Pipeline {
         let version = length > 0 ? frames.bytes(number, length: length).load8(0) >> 4 : 4
         do throws(Malformed) {
             var ip = try IPv4Packet(
-                validating: frames.frame(number, length: length), wireLength: Int(packet.wireLength))
+                validating: frames.frame(number, length: length),
+                wireLength: Int(packet.wireLength)
+            )
             guard ip.isChecksumValid else {
                 packet.reason = .checksumIP
                 return
@@ -58,7 +60,8 @@ extension Pipeline {
     }
 
     @inline(__always) private mutating func parseBehindAddresses(
-        _ packet: inout Packet, _ ip: inout IPv4Packet
+        _ packet: inout Packet,
+        _ ip: inout IPv4Packet
     ) throws(Malformed) {
         let header = Int(packet.headerLength)
         if header > IPv4Packet.minimumHeaderLength {
@@ -82,14 +85,18 @@ extension Pipeline {
     }
 
     @inline(__always) private mutating func parseTCP(
-        _ packet: inout Packet, _ ip: inout IPv4Packet, carried: Int
+        _ packet: inout Packet,
+        _ ip: inout IPv4Packet,
+        carried: Int
     ) throws(Malformed) {
         guard carried >= TCPSegment.minimumHeaderLength else { throw .shortTransport }
         read(&packet, try TCPSegment(validating: ip.payload(), wireLength: carried), carried: carried)
     }
 
     @inline(__always) private mutating func read(
-        _ packet: inout Packet, _ segment: borrowing TCPSegment, carried: Int
+        _ packet: inout Packet,
+        _ segment: borrowing TCPSegment,
+        carried: Int
     ) {
         packet.tuple.sourcePort = segment.sourcePort
         packet.tuple.destinationPort = segment.destinationPort
@@ -105,7 +112,9 @@ extension Pipeline {
     }
 
     @inline(__always) private mutating func parseUDP(
-        _ packet: inout Packet, _ ip: inout IPv4Packet, carried: Int
+        _ packet: inout Packet,
+        _ ip: inout IPv4Packet,
+        carried: Int
     ) throws(Malformed) {
         guard carried >= UDPDatagram.headerLength else { throw .shortTransport }
         // The length of a fragmented datagram is that of the whole, which is not here.
@@ -126,7 +135,9 @@ extension Pipeline {
     }
 
     private mutating func parseICMP(
-        _ packet: inout Packet, _ ip: inout IPv4Packet, carried: Int
+        _ packet: inout Packet,
+        _ ip: inout IPv4Packet,
+        carried: Int
     ) throws(Malformed) {
         guard carried >= ICMPv4Message.headerLength else { throw .shortTransport }
         read(&packet, try ICMPv4Message(validating: ip.payload()), carried: carried)
@@ -148,8 +159,11 @@ extension Pipeline {
         var sum = Checksum.sum(bytes, 0..<length)
         if packet.transport != .icmp {
             let pseudo = Checksum.pseudoHeader(
-                source: packet.tuple.source, destination: packet.tuple.destination,
-                transport: packet.transport.rawValue, length: length)
+                source: packet.tuple.source,
+                destination: packet.tuple.destination,
+                transport: packet.transport.rawValue,
+                length: length
+            )
             sum = Checksum.add(sum, pseudo)
         }
         if sum != 0xffff {

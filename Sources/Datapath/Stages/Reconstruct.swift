@@ -45,7 +45,11 @@ extension Pipeline {
     private func clientsFlow(_ packet: Packet) -> FlowReference {
         let seen = packet.tuple.reversed
         let reference = flows.find(
-            seen, packet.transport, hash: seen.hash(packet.transport, flows.hash), now: packet.now)
+            seen,
+            packet.transport,
+            hash: seen.hash(packet.transport, flows.hash),
+            now: packet.now
+        )
         guard reference.direction == .original, !reference.isNone, flows.flows[reference.number].isTranslated,
             flows.find(packet.tuple, packet.transport, hash: packet.hash, now: packet.now).isNone
         else { return .none }
@@ -56,7 +60,11 @@ extension Pipeline {
     private mutating func reconstructError(_ packet: inout Packet, _ number: Int, _ batch: inout Batch) {
         guard case .success(let quote) = readQuote(packet, number, &batch) else { return }
         let reference = flows.find(
-            quote.tuple, quote.transport, hash: quote.tuple.hash(quote.transport, flows.hash), now: packet.now)
+            quote.tuple,
+            quote.transport,
+            hash: quote.tuple.hash(quote.transport, flows.hash),
+            now: packet.now
+        )
         guard !reference.isNone, reference.direction == .original, flows.flows[reference.number].isTranslated else {
             return
         }
@@ -91,7 +99,8 @@ extension Flow {
         let seen = original.reversed
         var header = Checksum.add(
             Checksum.delta(from: seen.source.bits, to: reply.source.bits),
-            Checksum.delta(from: seen.destination.bits, to: reply.destination.bits))
+            Checksum.delta(from: seen.destination.bits, to: reply.destination.bits)
+        )
         if packet.timeToLive < 255 {
             frame.store8(packet.timeToLive &+ 1, at: field.timeToLive)
             header = Checksum.add(header, Checksum.delta(from: UInt16(0), to: UInt16(0x0100)))

@@ -40,7 +40,11 @@ extension Pipeline {
 
     /// Ends the way of a packet with a refusal, and sends the error; a drop where the rules allow none.
     mutating func reject(
-        _ packet: inout Packet, _ reason: DropReason, _ message: RejectMessage, _ number: Int, _ batch: inout Batch
+        _ packet: inout Packet,
+        _ reason: DropReason,
+        _ message: RejectMessage,
+        _ number: Int,
+        _ batch: inout Batch
     ) -> Outcome {
         programs.add(.reject)
         if packet.marks.contains(.badChecksum) { return .drop(.checksumL4) }
@@ -51,7 +55,10 @@ extension Pipeline {
     }
 
     private mutating func sendError(
-        _ packet: Packet, _ message: RejectMessage, _ number: Int, _ batch: inout Batch
+        _ packet: Packet,
+        _ message: RejectMessage,
+        _ number: Int,
+        _ batch: inout Batch
     ) {
         guard errorRate.take(now: packet.now), let buffer = batch.takeScratch() else {
             counters.errorsSuppressed &+= 1
@@ -69,7 +76,13 @@ extension Pipeline {
         error.storeBE(~Checksum.sum(error.bytes, icmp..<length), at: icmp + 2)
         // Precedence 6, "internetwork control" (RFC 1812 section 4.3.2.5).
         writeHeader(
-            &error, typeOfService: 0xc0, transport: .icmp, from: primaryAddress, to: packet.tuple.source, length: length)
+            &error,
+            typeOfService: 0xc0,
+            transport: .icmp,
+            from: primaryAddress,
+            to: packet.tuple.source,
+            length: length
+        )
         batch.emit(packet.generated(buffer, length: length, number))
     }
 
@@ -83,8 +96,12 @@ extension Pipeline {
 
     /// Writes the IPv4 header of a packet that the datapath makes.
     func writeHeader(
-        _ bytes: inout MutableRawSpan, typeOfService: UInt8, transport: TransportProtocol, from source: IPv4Address,
-        to destination: IPv4Address, length: Int
+        _ bytes: inout MutableRawSpan,
+        typeOfService: UInt8,
+        transport: TransportProtocol,
+        from source: IPv4Address,
+        to destination: IPv4Address,
+        length: Int
     ) {
         let field = IPv4Packet.Field.self
         bytes.store8(0x45, at: field.versionAndLength)
@@ -105,14 +122,26 @@ extension Packet {
     /// The packet itself, sent from its frame.
     func emission(_ number: Int) -> Emission {
         Emission(
-            buffer: UInt32(truncatingIfNeeded: number), length: length, egress: egress, isScratch: false,
-            isGenerated: false, cause: UInt32(truncatingIfNeeded: number), packetNumber: self.number)
+            buffer: UInt32(truncatingIfNeeded: number),
+            length: length,
+            egress: egress,
+            isScratch: false,
+            isGenerated: false,
+            cause: UInt32(truncatingIfNeeded: number),
+            packetNumber: self.number
+        )
     }
 
     /// A packet that was made because of this one.
     func generated(_ buffer: Int, length: Int, _ number: Int) -> Emission {
         Emission(
-            buffer: UInt32(truncatingIfNeeded: buffer), length: Int32(truncatingIfNeeded: length), egress: egress,
-            isScratch: true, isGenerated: true, cause: UInt32(truncatingIfNeeded: number), packetNumber: self.number)
+            buffer: UInt32(truncatingIfNeeded: buffer),
+            length: Int32(truncatingIfNeeded: length),
+            egress: egress,
+            isScratch: true,
+            isGenerated: true,
+            cause: UInt32(truncatingIfNeeded: number),
+            packetNumber: self.number
+        )
     }
 }

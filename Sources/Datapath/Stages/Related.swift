@@ -35,7 +35,11 @@ extension Pipeline {
         var expected = quote.tuple.reversed
         if quote.transport == .icmp { expected.sourcePort = expected.destinationPort }
         let reference = flows.find(
-            expected, quote.transport, hash: expected.hash(quote.transport, flows.hash), now: packet.now)
+            expected,
+            quote.transport,
+            hash: expected.hash(quote.transport, flows.hash),
+            now: packet.now
+        )
         guard !reference.isNone else {
             packet.conntrack = .untracked
             return concernsService(packet) ? .drop(.icmpUnrelated) : nil
@@ -90,9 +94,11 @@ extension Pipeline {
         guard end - segment >= 8 else { return .failure(short) }
         let transport = TransportProtocol(rawValue: frame.load8(header + field.transport))
         var tuple = FlowTuple(
-            source: IPv4Address(bits: frame.loadBE32(header + field.source)), sourcePort: frame.loadBE16(segment),
+            source: IPv4Address(bits: frame.loadBE32(header + field.source)),
+            sourcePort: frame.loadBE16(segment),
             destination: IPv4Address(bits: frame.loadBE32(header + field.destination)),
-            destinationPort: frame.loadBE16(segment + 2))
+            destinationPort: frame.loadBE16(segment + 2)
+        )
         switch transport {
         case .tcp, .udp: break
         case .icmp:
@@ -110,7 +116,12 @@ extension Pipeline {
     /// Turns the quoted packet into `sent`, and gives the error around it other addresses and another TTL; all checksums
     /// follow.
     func rewrite(
-        _ packet: Packet, _ quote: Quote, as sent: FlowTuple, outer: FlowTuple, timeToLive: UInt8, _ number: Int,
+        _ packet: Packet,
+        _ quote: Quote,
+        as sent: FlowTuple,
+        outer: FlowTuple,
+        timeToLive: UInt8,
+        _ number: Int,
         _ batch: inout Batch
     ) {
         var frame = batch.frames.frame(number, length: Int(packet.length))
@@ -118,7 +129,8 @@ extension Pipeline {
         let old = quote.tuple
         let addresses = Checksum.add(
             Checksum.delta(from: old.source.bits, to: sent.source.bits),
-            Checksum.delta(from: old.destination.bits, to: sent.destination.bits))
+            Checksum.delta(from: old.destination.bits, to: sent.destination.bits)
+        )
         let ports: UInt16
         let checkPlace: Int
         if quote.transport == .icmp {
@@ -128,7 +140,8 @@ extension Pipeline {
         } else {
             ports = Checksum.add(
                 Checksum.delta(from: old.sourcePort, to: sent.sourcePort),
-                Checksum.delta(from: old.destinationPort, to: sent.destinationPort))
+                Checksum.delta(from: old.destinationPort, to: sent.destinationPort)
+            )
             frame.storeBE(sent.sourcePort, at: quote.segment)
             frame.storeBE(sent.destinationPort, at: quote.segment + 2)
             let offset = quote.transport == .tcp ? TCPSegment.checksumOffset : UDPDatagram.checksumOffset
@@ -141,7 +154,9 @@ extension Pipeline {
         let newHeaderCheck = Checksum.update(headerCheck, by: addresses)
         frame.storeBE(newHeaderCheck, at: quote.header + field.checksum)
         var changed = Checksum.add(
-            Checksum.add(addresses, ports), Checksum.delta(from: headerCheck, to: newHeaderCheck))
+            Checksum.add(addresses, ports),
+            Checksum.delta(from: headerCheck, to: newHeaderCheck)
+        )
         if quote.end - checkPlace >= 2 {
             let check = frame.loadBE16(checkPlace)
             let delta = quote.transport == .icmp ? ports : Checksum.add(addresses, ports)
@@ -156,7 +171,8 @@ extension Pipeline {
 
         let outerAddresses = Checksum.add(
             Checksum.delta(from: packet.tuple.source.bits, to: outer.source.bits),
-            Checksum.delta(from: packet.tuple.destination.bits, to: outer.destination.bits))
+            Checksum.delta(from: packet.tuple.destination.bits, to: outer.destination.bits)
+        )
         let change = Checksum.delta(from: UInt16(packet.timeToLive) << 8, to: UInt16(timeToLive) << 8)
         frame.storeBE(outer.source.bits, at: field.source)
         frame.storeBE(outer.destination.bits, at: field.destination)

@@ -17,8 +17,15 @@ extension Pipeline {
         let reference = batch.packets[number].candidate
         guard !reference.isNone else { return false }
         let result = Self.translateEstablished(
-            &batch.packets[number], &batch.frames, number, &flows.flows[reference.number], reference.direction, tracker,
-            interfaces, &counters)
+            &batch.packets[number],
+            &batch.frames,
+            number,
+            &flows.flows[reference.number],
+            reference.direction,
+            tracker,
+            interfaces,
+            &counters
+        )
         if result == .endsSooner { flows.rearm(reference.number) }
         return result != .refused
     }
@@ -31,8 +38,13 @@ extension Pipeline {
     }
 
     @inline(__always) private static func translateEstablished(
-        _ packet: inout Packet, _ frames: inout FramePool, _ number: Int, _ flow: inout Flow,
-        _ direction: FlowDirection, _ tracker: borrowing FlowTracker, _ interfaces: InterfaceTable,
+        _ packet: inout Packet,
+        _ frames: inout FramePool,
+        _ number: Int,
+        _ flow: inout Flow,
+        _ direction: FlowDirection,
+        _ tracker: borrowing FlowTracker,
+        _ interfaces: InterfaceTable,
         _ counters: inout Counters
     ) -> ShortWay {
         guard flow.transport == packet.transport, flow.tuple(direction) == packet.tuple, flow.deadline > packet.now,
@@ -80,7 +92,10 @@ extension Pipeline {
 
     /// Sends a packet on along its flow.
     mutating func follow(
-        _ packet: inout Packet, _ reference: FlowReference, _ number: Int, _ batch: inout Batch
+        _ packet: inout Packet,
+        _ reference: FlowReference,
+        _ number: Int,
+        _ batch: inout Batch
     ) -> Outcome {
         let direction = reference.direction
         flows.flows[reference.number].describe(&packet, direction)

@@ -7,7 +7,10 @@ internal import Wire
 extension Pipeline {
     /// Rewrites a packet along its flow and emits it.
     mutating func send(
-        _ packet: inout Packet, along reference: FlowReference, _ number: Int, _ batch: inout Batch
+        _ packet: inout Packet,
+        along reference: FlowReference,
+        _ number: Int,
+        _ batch: inout Batch
     ) -> Outcome {
         programs.add(.translate)
         var frame = batch.frames.frame(number, length: Int(packet.length))
@@ -65,7 +68,10 @@ extension Flow {
         let field = IPv4Packet.Field.self
         frame.store8(frame.load8(field.timeToLive) &- 1, at: field.timeToLive)
         let check = frame.loadBE16(field.checksum)
-        frame.storeBE(Checksum.update(check, by: isOriginal ? originalHeaderDelta : replyHeaderDelta), at: field.checksum)
+        frame.storeBE(
+            Checksum.update(check, by: isOriginal ? originalHeaderDelta : replyHeaderDelta),
+            at: field.checksum
+        )
         guard isTranslated else { return }
         let sent = translated(direction)
         frame.storeBE(sent.source.bits, at: field.source)

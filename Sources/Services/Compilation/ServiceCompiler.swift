@@ -20,7 +20,9 @@ package struct ServiceCompiler {
 
     /// The rules for a set; `registry` numbers the ServicePorts.
     package static func compile(
-        _ set: ManifestSet, node: NodeSettings, registry: inout ServicePortRegistry
+        _ set: ManifestSet,
+        node: NodeSettings,
+        registry: inout ServicePortRegistry
     ) -> ServiceSpecification {
         var compiler = ServiceCompiler(set, node: node)
         // Addresses of Services come first, host ports second, NodePorts last (service-rules 2 and 3).
@@ -37,7 +39,9 @@ package struct ServiceCompiler {
     }
 
     private mutating func add(
-        _ service: Service, _ nodePorts: inout [ServiceSpecification.Frontend], _ registry: inout ServicePortRegistry
+        _ service: Service,
+        _ nodePorts: inout [ServiceSpecification.Frontend],
+        _ registry: inout ServicePortRegistry
     ) {
         if let clusterIP = service.clusterIP.address { rules.clusterIPs.append(clusterIP) }
         rules.externalAddresses += service.loadBalancerVIPs + service.externalIPs
@@ -48,20 +52,39 @@ package struct ServiceCompiler {
             if let clusterIP = service.clusterIP.address {
                 rules.frontends.append(
                     .init(
-                        kind: .clusterIP, address: clusterIP, port: port.port, transport: transport, servicePort: number,
-                        isLocalPolicy: service.internalTrafficPolicy == .local))
+                        kind: .clusterIP,
+                        address: clusterIP,
+                        port: port.port,
+                        transport: transport,
+                        servicePort: number,
+                        isLocalPolicy: service.internalTrafficPolicy == .local
+                    )
+                )
             }
             for address in service.externalIPs {
                 rules.frontends.append(
                     .init(
-                        kind: .externalIP, address: address, port: port.port, transport: transport, servicePort: number,
-                        isLocalPolicy: external))
+                        kind: .externalIP,
+                        address: address,
+                        port: port.port,
+                        transport: transport,
+                        servicePort: number,
+                        isLocalPolicy: external
+                    )
+                )
             }
             for address in service.loadBalancerVIPs {
                 rules.frontends.append(
                     .init(
-                        kind: .loadBalancer, address: address, port: port.port, transport: transport,
-                        servicePort: number, isLocalPolicy: external, sourceRanges: sourceRanges(of: service)))
+                        kind: .loadBalancer,
+                        address: address,
+                        port: port.port,
+                        transport: transport,
+                        servicePort: number,
+                        isLocalPolicy: external,
+                        sourceRanges: sourceRanges(of: service)
+                    )
+                )
             }
             guard let nodePort = port.nodePort, service.type == .nodePort || service.type == .loadBalancer else {
                 continue
@@ -69,8 +92,14 @@ package struct ServiceCompiler {
             for address in node.nodePortAddresses {
                 nodePorts.append(
                     .init(
-                        kind: .nodePort, address: address, port: nodePort, transport: transport, servicePort: number,
-                        isLocalPolicy: external))
+                        kind: .nodePort,
+                        address: address,
+                        port: nodePort,
+                        transport: transport,
+                        servicePort: number,
+                        isLocalPolicy: external
+                    )
+                )
             }
         }
     }
@@ -82,21 +111,34 @@ package struct ServiceCompiler {
     }
 
     private mutating func addServicePort(
-        _ service: Service, _ port: ServicePort, _ transport: Wire.TransportProtocol,
+        _ service: Service,
+        _ port: ServicePort,
+        _ transport: Wire.TransportProtocol,
         _ registry: inout ServicePortRegistry
     ) -> Int {
         let categories = EndpointCategories(
-            sources.records(of: service, port: port), nodeName: node.name, zone: node.zone)
+            sources.records(of: service, port: port),
+            nodeName: node.name,
+            zone: node.zone
+        )
         let identity = ServicePortIdentity(
-            namespace: service.metadata.namespace, name: service.metadata.name, portName: port.name,
-            transport: transport)
+            namespace: service.metadata.namespace,
+            name: service.metadata.name,
+            portName: port.name,
+            transport: transport
+        )
         let shown = port.name.isEmpty ? "\(port.port)" : port.name
         let name = "\(service.metadata.namespace)/\(service.metadata.name):\(shown)"
         rules.servicePorts.append(
             .init(
-                identifier: registry.number(of: identity, name: name), name: name,
-                cluster: categories.cluster.map(\.backend), local: categories.local.map(\.backend),
-                hasAny: categories.hasAny, affinitySeconds: UInt32(clamping: service.clientIPAffinity ?? 0)))
+                identifier: registry.number(of: identity, name: name),
+                name: name,
+                cluster: categories.cluster.map(\.backend),
+                local: categories.local.map(\.backend),
+                hasAny: categories.hasAny,
+                affinitySeconds: UInt32(clamping: service.clientIPAffinity ?? 0)
+            )
+        )
         return rules.servicePorts.count - 1
     }
 
@@ -108,19 +150,32 @@ package struct ServiceCompiler {
             let shown = port.name.isEmpty ? "\(hostPort)" : port.name
             let name = "\(pod.metadata.namespace)/\(pod.metadata.name):\(shown)"
             let identity = ServicePortIdentity(
-                namespace: pod.metadata.namespace, name: "pod/" + pod.metadata.name, portName: "host-\(hostPort)",
-                transport: transport)
+                namespace: pod.metadata.namespace,
+                name: "pod/" + pod.metadata.name,
+                portName: "host-\(hostPort)",
+                transport: transport
+            )
             let backend = Backend(address: address, port: port.containerPort, isLocal: true)
             rules.servicePorts.append(
                 .init(
-                    identifier: registry.number(of: identity, name: name), name: name, cluster: [backend],
-                    local: [backend], hasAny: true))
+                    identifier: registry.number(of: identity, name: name),
+                    name: name,
+                    cluster: [backend],
+                    local: [backend],
+                    hasAny: true
+                )
+            )
             rules.hostPorts.append(hostPort)
             for nodeAddress in port.hostIP.map({ [$0] }) ?? node.addresses {
                 rules.frontends.append(
                     .init(
-                        kind: .hostPort, address: nodeAddress, port: hostPort, transport: transport,
-                        servicePort: rules.servicePorts.count - 1))
+                        kind: .hostPort,
+                        address: nodeAddress,
+                        port: hostPort,
+                        transport: transport,
+                        servicePort: rules.servicePorts.count - 1
+                    )
+                )
             }
         }
     }

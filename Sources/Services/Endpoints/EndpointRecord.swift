@@ -38,7 +38,9 @@ package struct EndpointCategories: Hashable, Sendable {
 
     /// Hints count only if every ready endpoint has them and one of them is for us (KEP-2433, KEP-4444).
     private static func filterByTopology(
-        _ ready: [EndpointRecord], nodeName: String, zone: String?
+        _ ready: [EndpointRecord],
+        nodeName: String,
+        zone: String?
     ) -> [EndpointRecord] {
         if ready.allSatisfy({ !($0.nodeHints ?? []).isEmpty }) {
             let near = ready.filter { $0.nodeHints?.contains(nodeName) ?? false }

@@ -51,10 +51,15 @@ struct EndpointSources {
                     guard let address = endpoint.addresses.first else { continue }
                     let place = FlowPlace(address: address, port: number)
                     let record = EndpointRecord(
-                        address: address, port: number, isReady: endpoint.conditions.isReady,
-                        isServing: endpoint.conditions.isServing, isTerminating: endpoint.conditions.isTerminating,
-                        isLocal: endpoint.nodeName == nodeName, zoneHints: endpoint.zoneHints,
-                        nodeHints: endpoint.nodeHints)
+                        address: address,
+                        port: number,
+                        isReady: endpoint.conditions.isReady,
+                        isServing: endpoint.conditions.isServing,
+                        isTerminating: endpoint.conditions.isTerminating,
+                        isLocal: endpoint.nodeName == nodeName,
+                        zoneHints: endpoint.zoneHints,
+                        nodeHints: endpoint.nodeHints
+                    )
                     // Of one endpoint in two slices, one that does not terminate replaces any earlier one
                     // (pkg/proxy/endpointslicecache.go addEndpoints).
                     if found[place] == nil || !record.isTerminating { found[place] = record }
@@ -80,8 +85,13 @@ struct EndpointSources {
                     let place = FlowPlace(address: entry.address, port: number)
                     if found[place]?.isReady == true { continue }
                     found[place] = EndpointRecord(
-                        address: entry.address, port: number, isReady: isReady, isServing: isReady, isTerminating: false,
-                        isLocal: entry.nodeName == nodeName)
+                        address: entry.address,
+                        port: number,
+                        isReady: isReady,
+                        isServing: isReady,
+                        isTerminating: false,
+                        isLocal: entry.nodeName == nodeName
+                    )
                 }
             }
         }
@@ -99,9 +109,14 @@ struct EndpointSources {
             let isServing = pod.ready ?? (pod.phase == nil || pod.phase == .running)
             found.append(
                 EndpointRecord(
-                    address: address, port: number,
+                    address: address,
+                    port: number,
                     isReady: service.publishNotReadyAddresses || (isServing && !pod.metadata.isDeleted),
-                    isServing: isServing, isTerminating: pod.metadata.isDeleted, isLocal: pod.nodeName == nodeName))
+                    isServing: isServing,
+                    isTerminating: pod.metadata.isDeleted,
+                    isLocal: pod.nodeName == nodeName
+                )
+            )
         }
         return found
     }

@@ -9,8 +9,10 @@ struct ClusterOptions: ParsableArguments {
     var config: String
 
     @Option(
-        name: [.customShort("f"), .customLong("filename")], parsing: .singleValue,
-        help: "A manifest file, a directory of them, or - for standard input; may be repeated.")
+        name: [.customShort("f"), .customLong("filename")],
+        parsing: .singleValue,
+        help: "A manifest file, a directory of them, or - for standard input; may be repeated."
+    )
     var manifests: [String]
 
     @Flag(name: [.customShort("q"), .long], help: "Print nothing but errors.")
@@ -37,7 +39,9 @@ struct ClusterOptions: ParsableArguments {
         do throws(ManifestError) {
             return try Cluster(configuration, manifests: manifests)
         } catch {
-            throw Failure.input(error.faults.map(\.description) + (error.omitted > 0 ? ["and \(error.omitted) more"] : []))
+            throw Failure.input(
+                error.faults.map(\.description) + (error.omitted > 0 ? ["and \(error.omitted) more"] : [])
+            )
         }
     }
 }

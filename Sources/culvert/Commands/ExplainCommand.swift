@@ -7,7 +7,8 @@ struct ExplainCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "explain",
         abstract: "Explain a drop reason: what it means, usual causes, the rule behind it.",
-        discussion: "Example:\n  culvert explain no_endpoints")
+        discussion: "Example:\n  culvert explain no_endpoints"
+    )
 
     @Argument(help: "A reason as events and traces name it; without one, all are listed.")
     var reason: String?
@@ -27,7 +28,9 @@ struct ExplainCommand: ParsableCommand {
             throw Failure.input(["explain \(reason): is no reason"], hint: hint ?? "culvert explain lists them all")
         }
         let text = found.explanation
-        try writeToStandardOutput("\(found.id)\n  \(text.meaning)\n\nUsual causes\n  \(text.causes)\n\nRule\n  \(text.rule)\n")
+        try writeToStandardOutput(
+            "\(found.id)\n  \(text.meaning)\n\nUsual causes\n  \(text.causes)\n\nRule\n  \(text.rule)\n"
+        )
     }
 }
 

@@ -12,7 +12,8 @@ struct ReplayCommand: ParsableCommand {
             Examples:
               culvert replay -c culvert.yaml -f web.yaml capture.pcap
               culvert replay -c culvert.yaml -f web.yaml capture.pcap -w trace.pcapng -o json 'tcp port 80'
-            """)
+            """
+    )
 
     @OptionGroup var cluster: ClusterOptions
     @OptionGroup var traceFile: TraceFileOptions
@@ -60,7 +61,9 @@ struct ReplayCommand: ParsableCommand {
         var session = ReplaySession(try cluster.load(), settings, version: culvertVersion)
         do throws(CaptureError) {
             let summary = try session.run { bytes throws(CaptureError) in try writeToStandardOutput(bytes) }
-            if output == nil && !cluster.quiet && settings.trace?.path != "-" { try writeToStandardOutput(summary.text) }
+            if output == nil && !cluster.quiet && settings.trace?.path != "-" {
+                try writeToStandardOutput(summary.text)
+            }
         } catch {
             throw Failure(error)
         }

@@ -15,7 +15,8 @@ struct RunCommand: AsyncParsableCommand {
 
             Example:
               ip netns exec node culvert run -c culvert.yaml -f manifests/ -w trace.pcapng
-            """)
+            """
+    )
 
     @OptionGroup var cluster: ClusterOptions
     @OptionGroup var traceFile: TraceFileOptions
@@ -28,13 +29,19 @@ struct RunCommand: AsyncParsableCommand {
 
     func run() async throws {
         guard let level = Logger.Level(rawValue: logLevel) else {
-            throw Failure.input(["--log-level \(logLevel): is no level"], hint: "trace, debug, info, notice, warning, error or critical")
+            throw Failure.input(
+                ["--log-level \(logLevel): is no level"],
+                hint: "trace, debug, info, notice, warning, error or critical"
+            )
         }
         LoggingSystem.bootstrap { label in StreamLogHandler.standardError(label: label) }
         var logger = Logger(label: "culvert")
         logger.logLevel = cluster.quiet ? .error : level
         let settings = DaemonSettings(
-            trace: try traceFile.settings(), seed: seed ?? UInt64.random(in: .min ... .max), version: culvertVersion)
+            trace: try traceFile.settings(),
+            seed: seed ?? UInt64.random(in: .min ... .max),
+            version: culvertVersion
+        )
         let loaded = try cluster.load()
         let daemon: Daemon
         do throws(DaemonError) {
@@ -46,10 +53,15 @@ struct RunCommand: AsyncParsableCommand {
             configuration: .init(
                 services: [
                     .init(
-                        service: daemon, successTerminationBehavior: .gracefullyShutdownGroup,
-                        failureTerminationBehavior: .gracefullyShutdownGroup)
+                        service: daemon,
+                        successTerminationBehavior: .gracefullyShutdownGroup,
+                        failureTerminationBehavior: .gracefullyShutdownGroup
+                    )
                 ],
-                gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
+                gracefulShutdownSignals: [.sigterm, .sigint],
+                logger: logger
+            )
+        )
         do {
             try await group.run()
         } catch let error as DaemonError {

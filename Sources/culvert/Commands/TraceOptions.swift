@@ -21,7 +21,10 @@ struct TraceFileOptions: ParsableArguments {
     func settings(input: String? = nil) throws(Failure) -> TraceSettings? {
         guard let trace else { return nil }
         if trace == "-" && isatty(STDOUT_FILENO) == 1 {
-            throw Failure.input(["-w -: standard output is a terminal"], hint: "pipe it: culvert … -w - | wireshark -k -i -")
+            throw Failure.input(
+                ["-w -: standard output is a terminal"],
+                hint: "pipe it: culvert … -w - | wireshark -k -i -"
+            )
         }
         if let input, input != "-", isSameFile(input, trace) { throw Failure.input(["-w \(trace): is the input"]) }
         var settings = TraceSettings(path: trace)

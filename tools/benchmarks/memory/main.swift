@@ -43,7 +43,8 @@ func makePipeline(capacity: Int) -> Pipeline {
     return Pipeline(
         configuration,
         interfaces: .notional(podCIDR: configuration.podCIDR, nodeAddresses: configuration.nodeAddresses),
-        services: ServiceTable(rules, seed: 1))
+        services: ServiceTable(rules, seed: 1)
+    )
 }
 
 /// The segments of flow `number`: what the client sends.
@@ -123,4 +124,6 @@ gross.sort()
 filling.sort()
 print("established ClusterIP, \(options.flows) flows, 64-byte TCP, batches of \(Batch.maximumCount)")
 print("  process: min \(shown(net[0])) ns/packet, median \(shown(net[net.count / 2])) ns/packet")
-print("  with filling: min \(shown(gross[0])), median \(shown(gross[gross.count / 2])); filling alone min \(shown(filling[0]))")
+print(
+    "  with filling: min \(shown(gross[0])), median \(shown(gross[gross.count / 2])); filling alone min \(shown(filling[0]))"
+)

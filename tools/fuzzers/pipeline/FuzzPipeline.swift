@@ -37,7 +37,8 @@ private func makePipeline() -> Pipeline {
     return Pipeline(
         configuration,
         interfaces: .notional(podCIDR: configuration.podCIDR, nodeAddresses: configuration.nodeAddresses),
-        services: ServiceTable(rules, seed: 1))
+        services: ServiceTable(rules, seed: 1)
+    )
 }
 
 /// What outlives an input: building it anew each time would be all that the fuzzer does.
