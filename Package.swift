@@ -1,8 +1,9 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-/// What every Swift target is compiled with: Swift 6 mode, and strict memory safety as an error, so that `unsafe`
-/// stands in named places only. `Lifetimes` is the flag behind `~Escapable` views (swift-nio and swift-collections
+/// What every Swift target is compiled with: Swift 6 mode, and strict memory safety as an error.
+///
+/// So `unsafe` stands in named places only. `Lifetimes` is the flag behind `~Escapable` views (swift-nio and swift-collections
 /// enable it as well); `Extern` and its like are not used.
 let settings: [SwiftSetting] = [
     .swiftLanguageMode(.v6),

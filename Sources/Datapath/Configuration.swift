@@ -3,9 +3,19 @@ package import Wire
 /// The settings of the datapath that do not change while it runs.
 package struct DatapathConfiguration: Sendable {
     /// What becomes of TCP to a Service that begins without a SYN.
-    package enum Midstream: Sendable { case refuse, pickup }
+    package enum Midstream: Sendable {
+        /// It is dropped as `ct.nostate`.
+        case refuse
+        /// It opens a flow, as with `nf_conntrack_tcp_loose`.
+        case pickup
+    }
     /// What becomes of a packet to a port of an external address that no Service has.
-    package enum UnknownPorts: Sendable { case pass, drop }
+    package enum UnknownPorts: Sendable {
+        /// It goes on by its route: others may serve the port.
+        case pass
+        /// It is dropped as `no_service`.
+        case drop
+    }
 
     /// The node's addresses, the primary one first; may be empty.
     package var nodeAddresses: [IPv4Address] = []
@@ -13,12 +23,17 @@ package struct DatapathConfiguration: Sendable {
     package var podCIDR: IPv4Prefix?
     /// Where ClusterIPs are allocated; unallocated addresses in it are dropped.
     package var serviceCIDR: IPv4Prefix?
+    /// Where NodePorts are (`--service-node-port-range` of kube-apiserver); masquerading takes no source port from it.
     package var nodePortRange: ClosedRange<UInt16> = 30000...32767
+    /// Whether every flow to a ClusterIP is masqueraded (`masqueradeAll` of kube-proxy).
     package var masqueradeAll = false
+    /// What becomes of a port of an external address that no Service has.
     package var unknownPorts = UnknownPorts.pass
+    /// What becomes of TCP to a Service that begins without a SYN.
     package var midstream = Midstream.refuse
-    /// Flows.
+    /// How many flows can be tracked at once.
     package var conntrackCapacity = 262_144
+    /// How long flows and incomplete datagrams are kept.
     package var timeouts = Timeouts()
     /// Whether TCP, UDP and ICMP checksums are verified and bad ones counted.
     package var verifiesChecksums = false
@@ -29,5 +44,6 @@ package struct DatapathConfiguration: Sendable {
     /// The seed of every choice: backends, ports, hashes.
     package var seed: UInt64 = 1
 
+    /// The defaults: no addresses, nothing that depends on a cluster.
     package init() {}
 }

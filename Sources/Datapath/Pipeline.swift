@@ -10,11 +10,17 @@ internal import Wire
 /// An established packet of a flow takes the short way: one comparison, one update of its state, one rewrite.
 /// Nothing in here allocates, locks or counts references for a packet.
 package struct Pipeline: ~Copyable {
+    /// The settings that do not change.
     package let configuration: DatapathConfiguration
+    /// The interfaces and the routes to them.
     package let interfaces: InterfaceTable
+    /// The rules that new flows are decided by.
     package internal(set) var services: ServiceTable
+    /// The flows that are tracked.
     package var flows: FlowTable
+    /// What was decided, in numbers.
     package var counters = Counters()
+    /// How many packets each stage has seen.
     package var programs = ProgramCounters()
     let tracker: FlowTracker
     var fragments: FragmentTable
@@ -27,6 +33,9 @@ package struct Pipeline: ~Copyable {
     /// The node's primary address, from which masqueraded packets and generated ones come.
     let primaryAddress: IPv4Address
 
+    /// A pipeline without flows.
+    ///
+    /// All seeds are drawn from that of the configuration, so that two pipelines with one configuration decide alike.
     package init(_ configuration: DatapathConfiguration, interfaces: InterfaceTable, services: ServiceTable) {
         self.configuration = configuration
         self.interfaces = interfaces
@@ -98,6 +107,8 @@ package struct Pipeline: ~Copyable {
     }
 
     /// Clears away flows and fragments whose time is over; for a worker that has nothing else to do.
+    ///
+    /// `now` is in nanoseconds of the packets' clock; at most `budget` flows are looked at.
     package mutating func expire(now: UInt64, budget: Int = 256) {
         counters.flowsExpired &+= UInt64(truncatingIfNeeded: flows.expire(now: now, budget: budget))
         dropExpired(now: now)

@@ -8,12 +8,15 @@ public import Synchronization
 /// load kept here (at most 5 of 7) is nearly always the first. Keys live with the owner of the references: the caller
 /// confirms a match. Entries are atomic words: readers on other threads see a whole entry or none.
 @safe public struct BucketIndex: ~Copyable {
+    /// How many of the eight words of a bucket are entries.
     public static var entriesPerBucket: Int { 7 }
+    /// The place in a bucket of the word that counts the keys that moved past it.
     public static var overflowWord: Int { 7 }
 
     // Safe: points into `region`, which this value owns, and has room for `bucketCount` buckets of eight words.
+    /// All buckets, eight words each.
     public let words: UnsafeMutablePointer<Atomic<UInt64>>
-    /// A power of two.
+    /// The number of buckets, a power of two.
     public let bucketCount: Int
     private let region: Region
 
@@ -62,7 +65,7 @@ public import Synchronization
         return nil
     }
 
-    /// The reference under `hash` that `isMatch` confirms.
+    /// The reference under `hash` that `isMatch` confirms; nil when there is none.
     @inlinable public func find(_ hash: UInt64, where isMatch: (UInt32) -> Bool) -> UInt32? {
         let tag = Self.tag(hash)
         var bucket = home(hash)

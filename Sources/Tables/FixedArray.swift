@@ -4,7 +4,9 @@
 /// must be a valid value of `Element`.
 @safe public struct FixedArray<Element: BitwiseCopyable>: ~Copyable {
     // Safe: `base` points into `region`, which this value owns, and has room for `count` elements.
+    /// The first element.
     public let base: UnsafeMutablePointer<Element>
+    /// The number of elements.
     public let count: Int
     private let region: Region
 
@@ -17,7 +19,9 @@
         self.region = region
     }
 
-    /// The element at `index`, in place. Traps outside `0..<count`.
+    /// The element at `index`, in place.
+    ///
+    /// Traps outside `0..<count`.
     @inlinable public subscript(index: Int) -> Element {
         unsafeAddress {
             precondition(UInt(bitPattern: index) < UInt(bitPattern: count))
@@ -30,6 +34,8 @@
     }
 
     /// The element with a 32-bit number, as tables refer to each other's elements.
+    ///
+    /// Traps outside `0..<count`.
     @inlinable public subscript(number: UInt32) -> Element {
         unsafeAddress {
             precondition(Int(number) < count)

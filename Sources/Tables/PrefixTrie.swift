@@ -5,18 +5,23 @@
 /// number of the next node. Built once, then only read.
 public struct PrefixTrie: Sendable {
     /// 256 entries a node, all nodes in one array.
+    ///
+    /// 0 is an empty entry. The lowest bit tells a link (1) from a value (0); above it stands the number of the next node,
+    /// or the value plus one.
     public var entries: [UInt32]
     private var lengths: [UInt8]
     /// How many prefixes were entered.
     public private(set) var count = 0
 
+    /// A trie without prefixes, in which every lookup finds nothing.
     public init() {
         entries = [UInt32](repeating: 0, count: 256)
         lengths = [UInt8](repeating: 0, count: 256)
     }
 
-    /// Enters a value for the keys whose first `length` bits are those of `prefix`, whose other bits do not matter;
-    /// values are below 2^30.
+    /// Enters a value for the keys whose first `length` bits are those of `prefix`, whose other bits do not matter.
+    ///
+    /// Of two values for the same prefix the later one counts. Traps when `length` is over 32 or `value` is 2^30 or more.
     public mutating func insert(_ prefix: UInt32, length: UInt8, value: UInt32) {
         precondition(length <= 32 && value < 1 << 30)
         count += 1
@@ -55,7 +60,7 @@ public struct PrefixTrie: Sendable {
         }
     }
 
-    /// The value of the longest prefix that `key` begins with.
+    /// The value of the longest prefix that `key` begins with; nil when there is none.
     @inlinable public func lookup(_ key: UInt32) -> UInt32? {
         var node = 0
         var shift: UInt32 = 24

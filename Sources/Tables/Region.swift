@@ -7,11 +7,14 @@ internal import Glibc
 /// the TLB otherwise. The kernel hands out pages as they are touched, so a large capacity costs nothing until used.
 @safe public struct Region: ~Copyable {
     // Safe: the block is owned by this value alone, and unmapped exactly once, in deinit.
+    /// The first byte.
     public let base: UnsafeMutableRawPointer
     /// The size in bytes.
     public let byteCount: Int
 
-    /// Maps anonymous memory, without huge pages when only a little of it will be touched; running out of address space is a fatal error, as it is for every allocation in Swift.
+    /// Maps anonymous memory, without huge pages when only a little of it will be touched (`isSparse`).
+    ///
+    /// Running out of address space is a fatal error, as it is for every allocation in Swift.
     public init(byteCount: Int, isSparse: Bool = false) {
         let size = max(byteCount, 1)
         guard

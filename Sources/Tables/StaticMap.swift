@@ -38,7 +38,7 @@ public struct StaticMap: ~Copyable, Sendable {
         count = entered
     }
 
-    /// The value of a key.
+    /// The value of a key; nil when it has none.
     @inlinable public func lookup(_ key: UInt64) -> UInt32? {
         var at = Int(truncatingIfNeeded: hash(key, 0)) & mask
         while slots[at].value != 0 {
@@ -48,5 +48,6 @@ public struct StaticMap: ~Copyable, Sendable {
         return nil
     }
 
+    /// The size in bytes.
     public var byteCount: Int { slots.byteCount }
 }

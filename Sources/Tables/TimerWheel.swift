@@ -2,7 +2,9 @@
 public protocol TimerElement: SlabElement {
     /// When the element expires, in nanoseconds of the clock that is passed in.
     var deadline: UInt64 { get }
+    /// The next element in the same slot, 0 for none; written by the wheel.
     var nextTimer: UInt32 { get set }
+    /// The previous element in the same slot, 0 for the first; written by the wheel.
     var previousTimer: UInt32 { get set }
     /// The slot the element stands in, plus one; 0 when it is in none.
     var timerSlot: UInt16 { get set }
@@ -18,17 +20,23 @@ public protocol TimerElement: SlabElement {
 /// element whose deadline became an earlier one must be taken out and entered anew.
 /// Whoever needs an exact end looks at the deadline itself; the wheel only clears away.
 public struct TimerWheel: ~Copyable {
+    /// A tick is 2 to the power of this many nanoseconds.
     public static var tickShift: UInt64 { 28 }
+    /// How many slots a level has.
     public static var slotsPerLevel: Int { 64 }
+    /// How many levels there are; a slot of each is as long as all of the level below.
     public static var levels: Int { 4 }
 
+    /// The first element of each slot, level by level; 0 for an empty slot.
     public var heads: FixedArray<UInt32>
     /// A bit for each slot that holds something, a word a level.
     public var occupied: InlineArray<4, UInt64> = [0, 0, 0, 0]
     /// The tick up to which everything has been looked at.
     public var current: UInt64 = 0
+    /// Whether `start` has set the clock.
     public var isStarted = false
 
+    /// An empty wheel, whose clock is not set.
     public init() { heads = FixedArray(count: Self.slotsPerLevel * Self.levels) }
 
     /// The slot for a deadline as seen from the current tick.
@@ -42,7 +50,7 @@ public struct TimerWheel: ~Copyable {
         return 192 + Int(reachable >> 18 & 63)
     }
 
-    /// Enters an element, which must be in no slot.
+    /// Enters an element by its deadline; it must be in no slot.
     @inlinable public mutating func insert<Element: TimerElement>(_ number: UInt32, in slab: inout Slab<Element>) {
         let slot = slot(for: slab[number].deadline)
         let head = heads[slot]
@@ -71,7 +79,7 @@ public struct TimerWheel: ~Copyable {
         slab[number].timerSlot = 0
     }
 
-    /// Sets the clock of a wheel that holds nothing yet.
+    /// Sets the clock of a wheel that holds nothing yet, in nanoseconds; later calls do nothing.
     @inlinable public mutating func start(at now: UInt64) {
         if !isStarted {
             current = now >> Self.tickShift
@@ -79,7 +87,7 @@ public struct TimerWheel: ~Copyable {
         }
     }
 
-    /// Whether `advance` has anything to do at this time.
+    /// Whether a tick has gone by since the last look, so that `nextExpired` may have something to do.
     @inlinable public func isDue(_ now: UInt64) -> Bool { now >> Self.tickShift > current }
 
     /// Moves on to `now` and hands out what is due, element by element; elements with time left are entered again.

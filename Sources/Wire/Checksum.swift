@@ -53,8 +53,9 @@ public enum Checksum {
         )
     }
 
-    /// What has to be added to the complement of a checksum when a 32-bit field changes from `old` to `new`:
-    /// the `~m + m'` of RFC 1624 equation 3, folded. Deltas add up.
+    /// What has to be added to the complement of a checksum when a 32-bit field changes from `old` to `new`.
+    ///
+    /// This is the `~m + m'` of RFC 1624 equation 3, folded; both values are in host byte order. Deltas add up.
     @inlinable public static func delta(from old: UInt32, to new: UInt32) -> UInt16 {
         fold(UInt64(~old) &+ UInt64(new))
     }
@@ -69,7 +70,7 @@ public enum Checksum {
         fold(UInt64(left) &+ UInt64(right))
     }
 
-    /// RFC 1624 equation 3: `HC' = ~(~HC + delta)`.
+    /// A checksum as it is after a change of `delta`: `HC' = ~(~HC + delta)` (RFC 1624 equation 3).
     @inlinable public static func update(_ check: UInt16, by delta: UInt16) -> UInt16 {
         ~fold(UInt64(~check) &+ UInt64(delta))
     }

@@ -1,16 +1,22 @@
 /// An IPv4 address; `bits` is in host byte order, so that `10.0.0.1` is `0x0a00_0001`.
 public struct IPv4Address: Hashable, Comparable, Sendable, BitwiseCopyable {
+    /// The 32 bits in host byte order.
     public var bits: UInt32
 
+    /// The address with these bits, in host byte order.
     @inlinable public init(bits: UInt32) { self.bits = bits }
 
+    /// The address `a.b.c.d`.
     @inlinable public init(_ a: UInt8, _ b: UInt8, _ c: UInt8, _ d: UInt8) {
         bits = UInt32(a) << 24 | UInt32(b) << 16 | UInt32(c) << 8 | UInt32(d)
     }
 
+    /// Orders addresses as numbers, 0.0.0.0 first.
     @inlinable public static func < (left: Self, right: Self) -> Bool { left.bits < right.bits }
 
+    /// 0.0.0.0, which stands for no address.
     public static let any = IPv4Address(bits: 0)
+    /// 255.255.255.255, the limited broadcast (RFC 919 section 7).
     public static let broadcast = IPv4Address(bits: .max)
 
     /// Whether the address lies in 127.0.0.0/8 (RFC 1122 section 3.2.1.3).
@@ -54,6 +60,7 @@ extension IPv4Address: CustomStringConvertible {
         self.init(bits: bits << 8 | octet)
     }
 
+    /// The dotted form, `10.0.0.1`.
     public var description: String {
         "\(bits >> 24).\(bits >> 16 & 255).\(bits >> 8 & 255).\(bits & 255)"
     }

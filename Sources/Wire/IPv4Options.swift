@@ -5,7 +5,9 @@ public enum IPv4Options: Sendable {
     /// Loose or strict source routing (types 131 and 137), which a Service datapath refuses (RFC 7126 section 4.3).
     case sourceRoute
 
-    /// Walks the options between the fixed header and `headerLength`; every length must keep within.
+    /// Walks the options between the fixed header and `headerLength` (in bytes); every length must keep within.
+    ///
+    /// The header must be there as far as `headerLength`. Throws `option`.
     @inlinable public static func walk(_ bytes: RawSpan, headerLength: Int) throws(Malformed) -> IPv4Options {
         var found = IPv4Options.harmless
         var at = IPv4Packet.minimumHeaderLength

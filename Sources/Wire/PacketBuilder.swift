@@ -1,16 +1,23 @@
-/// Builds whole IPv4 packets as byte arrays, with correct lengths and checksums: for tests, for `culvert trace`, and
-/// for the tools that make captures. Nothing on the path of a packet uses it.
+/// Builds whole IPv4 packets as byte arrays, with correct lengths and checksums.
+///
+/// It is for tests, for `culvert trace`, and for the tools that make captures. Nothing on the path of a packet uses it.
 public struct PacketBuilder: Sendable {
+    /// The source address.
     public var source: IPv4Address
+    /// The destination address.
     public var destination: IPv4Address
+    /// The TTL.
     public var timeToLive: UInt8 = 64
+    /// DSCP and ECN, as they stand in the header.
     public var typeOfService: UInt8 = 0
+    /// What the fragments of one datagram have in common.
     public var identification: UInt16 = 0
     /// Flags and offset as they stand in the header; "don't fragment" unless changed.
     public var flagsAndOffset: UInt16 = FragmentField.doNotFragmentBit
     /// Whole options, padded to a multiple of four bytes; at most 40.
     public var options: [UInt8] = []
 
+    /// A builder of packets from one address to another.
     public init(from source: IPv4Address, to destination: IPv4Address) {
         self.source = source
         self.destination = destination
@@ -38,7 +45,7 @@ public struct PacketBuilder: Sendable {
         return bytes + payload
     }
 
-    /// A TCP segment; `options` are padded to a multiple of four bytes.
+    /// A packet with a TCP segment; `tcpOptions` are padded to a multiple of four bytes.
     public func tcp(
         _ sourcePort: UInt16,
         _ destinationPort: UInt16,
@@ -66,7 +73,7 @@ public struct PacketBuilder: Sendable {
         return packet(.tcp, payload: segment)
     }
 
-    /// A UDP datagram; without a checksum when `checksum` is false.
+    /// A packet with a UDP datagram; without a checksum when `checksum` is false.
     public func udp(
         _ sourcePort: UInt16,
         _ destinationPort: UInt16,
@@ -96,7 +103,7 @@ public struct PacketBuilder: Sendable {
         return datagram
     }
 
-    /// An ICMP message; `rest` is the second word of its header.
+    /// A packet with an ICMP message; `rest` is the second word of its header, in host byte order.
     public func icmp(_ type: ICMPv4Type, code: UInt8 = 0, rest: UInt32 = 0, payload: [UInt8] = []) -> [UInt8] {
         var message: [UInt8] = [type.rawValue, code, 0, 0]
         message.append(big: rest)

@@ -6,13 +6,20 @@ internal import Wire
 
 /// A configuration and the manifests it was loaded with, compiled: all that a datapath is made from.
 package struct Cluster: Sendable {
+    /// The configuration file.
     package let configuration: Configuration
+    /// The objects of the cluster, as far as Culvert looks at them.
     package let manifests: ManifestSet
+    /// The node, by its configuration or else by its Node object.
     package let node: NodeSettings
+    /// What the service table is made from.
     package let rules: ServiceSpecification
+    /// The numbers of the ServicePorts, to be passed on to the next load.
     package let registry: ServicePortRegistry
 
     /// Loads and compiles manifests; numbers of ServicePorts go on from `registry`.
+    ///
+    /// `arguments` are files and directories as the user named them. Throws what is wrong with them.
     package init(
         _ configuration: Configuration,
         manifests arguments: [String],

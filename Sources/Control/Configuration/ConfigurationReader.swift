@@ -6,18 +6,23 @@ internal import Yams
 
 /// What is wrong with a configuration: every fault in a line, with the path of its field.
 package struct ConfigurationError: Error, Equatable, Sendable, CustomStringConvertible {
+    /// What is wrong, a line each: file, field and reason.
     package var faults: [String]
+    /// What may help, as a line of its own.
     package var hint: String?
 
+    /// All faults, a line each.
     package var description: String { faults.joined(separator: "\n") }
 }
 
 /// Reads a configuration file; every key is known, every value has its form, or all faults are named together.
 package enum ConfigurationReader {
-    /// No configuration comes near; a larger file is something else.
+    /// The longest configuration that is read, in bytes: none comes near, a larger file is something else.
     package static let sizeLimit = 1 << 18
 
-    /// Reads a file. `environment` holds variables `CULVERT_…` that override it.
+    /// Reads a file; `environment` holds variables `CULVERT_…` that override it.
+    ///
+    /// Throws every fault of the file at once, each with the path of its field.
     package static func read(path: String, environment: [String: String] = [:]) throws(ConfigurationError)
         -> Configuration
     {

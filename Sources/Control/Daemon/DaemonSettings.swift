@@ -2,10 +2,14 @@ internal import Devices
 
 /// How the daemon is to run, besides its configuration.
 package struct DaemonSettings: Sendable {
+    /// The trace to write; nil for none.
     package var trace: TraceSettings?
+    /// The seed of every choice.
     package var seed: UInt64
+    /// The version of Culvert, for the trace.
     package var version: String
 
+    /// Settings from their parts.
     package init(trace: TraceSettings? = nil, seed: UInt64, version: String) {
         self.trace = trace
         self.seed = seed
@@ -15,7 +19,9 @@ package struct DaemonSettings: Sendable {
 
 /// Why the daemon could not start or go on: a line, and a hint where one helps.
 package struct DaemonError: Error, Sendable, CustomStringConvertible {
+    /// What went wrong, in a line.
     package var description: String
+    /// What may help; nil where nothing is known to.
     package var hint: String?
 
     init(_ description: String, hint: String? = nil) {

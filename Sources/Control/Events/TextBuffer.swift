@@ -2,16 +2,22 @@ package import Wire
 
 /// Bytes of text under construction; grows once, is emptied and used again.
 package struct TextBuffer {
+    /// The text so far, in UTF-8.
     package private(set) var bytes: [UInt8] = []
 
+    /// An empty buffer, with room for `capacity` bytes.
     package init(capacity: Int = 0) { bytes.reserveCapacity(capacity) }
 
+    /// The length in bytes.
     package var count: Int { bytes.count }
 
+    /// Empties the buffer and keeps its room.
     package mutating func clear() { bytes.removeAll(keepingCapacity: true) }
 
+    /// Appends text as it is.
     package mutating func append(_ text: String) { bytes.append(contentsOf: text.utf8) }
 
+    /// Appends a byte as it is; several may make up a character.
     package mutating func append(_ byte: UInt8) { bytes.append(byte) }
 
     /// A number in decimal.
@@ -41,6 +47,7 @@ package struct TextBuffer {
         }
     }
 
+    /// An address in dotted form.
     package mutating func append(_ address: IPv4Address) {
         append(UInt64(address.bits >> 24))
         bytes.append(UInt8(ascii: "."))
@@ -51,6 +58,7 @@ package struct TextBuffer {
         append(UInt64(address.bits & 255))
     }
 
+    /// An address and a port, `10.0.0.1:80`.
     package mutating func append(_ address: IPv4Address, port: UInt16) {
         append(address)
         bytes.append(UInt8(ascii: ":"))

@@ -7,20 +7,29 @@ internal import Wire
 /// How a capture is to be replayed.
 package struct ReplaySettings: Sendable {
     /// What standard output gets.
-    package enum Output: String, Sendable, CaseIterable { case text, json }
+    package enum Output: String, Sendable, CaseIterable {
+        /// A line for every packet, for people.
+        case text
+        /// A JSON object for every packet, on a line of its own.
+        case json
+    }
 
     /// The capture, `-` for standard input.
     package var input: String
     /// A pcap filter expression; it decides what enters the pipeline.
     package var filter: String?
+    /// The seed of every choice.
     package var seed: UInt64 = 1
+    /// How many packets are processed at once, 1 to `Batch.maximumCount`; changes nothing of what comes out.
     package var batch = Batch.maximumCount
-    /// Nil: a summary at the end.
+    /// What standard output gets; nil: a summary at the end.
     package var output: Output?
+    /// The trace to write; nil for none.
     package var trace: TraceSettings?
     /// Whether packets from a frontend are turned back into what the backend had sent.
     package var reconstructsReplies = true
 
+    /// The defaults for a capture.
     package init(input: String) { self.input = input }
 }
 
@@ -33,11 +42,13 @@ package struct ReplaySession: ~Copyable {
     private let cluster: Cluster
     private let settings: ReplaySettings
     private let version: String
+    /// What the packets go through; holds flows and counters afterwards.
     package private(set) var pipeline: Pipeline
     private var batch: Batch
     private var clock: UInt64 = 0
     private let uplink: UInt16
 
+    /// A session for one run, with an empty conntrack table.
     package init(_ cluster: Cluster, _ settings: ReplaySettings, version: String) {
         self.cluster = cluster
         self.settings = settings

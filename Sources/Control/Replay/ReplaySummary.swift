@@ -2,13 +2,19 @@ package import Datapath
 
 /// What a replay says at its end.
 package struct ReplaySummary: Sendable {
+    /// Packets that entered the pipeline.
     package let received: UInt64
+    /// Packets that the filter left out.
     package let filtered: UInt64
+    /// How many packets each verdict got, in the order of verdicts; without those that none got.
     package let verdicts: [(verdict: Verdict, packets: UInt64)]
     /// Fragments that still wait for the first one of their datagram.
     package let held: Int
+    /// How many packets each reason got, the most frequent first.
     package let reasons: [(reason: DropReason, packets: UInt64)]
+    /// Flows entered into the conntrack table.
     package let flows: UInt64
+    /// Packets whose TCP, UDP or ICMP checksum is wrong.
     package let badChecksums: UInt64
 
     init(_ pipeline: borrowing Pipeline, filtered: UInt64) {

@@ -7,18 +7,24 @@ internal import Wire
 package enum TraceComments: String, Sendable, CaseIterable {
     /// The first one of a flow, and every one that is not simply forwarded.
     case notable
+    /// Every one.
     case all
+    /// None.
     case none
 }
 
 /// What a trace is to be.
 package struct TraceSettings: Sendable {
+    /// The file to write, as the user named it.
     package var path: String
+    /// The format of the file.
     package var format: TraceFormat = .pcapng
+    /// Which packets carry a comment.
     package var comments: TraceComments = .notable
     /// Whether the eBPF verdict option is written; some Wireshark releases damage it when they rewrite a file.
     package var verdicts = true
 
+    /// The defaults for a file.
     package init(path: String) { self.path = path }
 }
 

@@ -1,10 +1,12 @@
 /// Something in a trace that does not hold.
 package struct VerificationFinding: Equatable, Sendable {
+    /// What was checked.
     package var check: VerificationCheck
     /// The number of the frame in the trace, from 1; nil where it concerns no single one.
     package var frame: UInt64?
-    /// The packet id.
+    /// The packet id; nil where it concerns no single packet.
     package var packet: UInt64?
+    /// What is wrong, in a few words.
     package var message: String
 }
 
@@ -15,8 +17,11 @@ package struct VerificationFinding: Equatable, Sendable {
 package struct VerificationReport: Equatable, Sendable {
     /// The file as the user named it.
     package let trace: String
+    /// How many records the trace has.
     package internal(set) var frames: UInt64 = 0
+    /// How many packets were received.
     package internal(set) var packets: UInt64 = 0
+    /// How many flows the comments tell of.
     package internal(set) var flows: UInt64 = 0
     /// The first findings, in the order of their frames.
     package private(set) var findings: [VerificationFinding] = []
@@ -30,6 +35,7 @@ package struct VerificationReport: Equatable, Sendable {
     /// How many findings are kept with their text.
     package static let limit = 20
 
+    /// A report without findings.
     package init(trace: String) { self.trace = trace }
 
     /// Whether all checks hold.

@@ -8,24 +8,31 @@ package import Wire
 /// reverse of the other direction's tuple.
 package struct Flow: TimerElement, Sendable {
     // First line: all that an established packet reads or writes.
+    /// What the client sends, as it arrives.
     package var original: FlowTuple
+    /// What comes back, as it arrives.
     package var reply: FlowTuple
     /// 0 in a record that is not in use.
     package var transport: TransportProtocol
+    /// Where the flow stands; the timeout follows from it.
     package var state: FlowState
+    /// What holds for the flow as a whole.
     package var flags: FlowFlags
     /// Counts how often the record was used, so that a stale reference is noticed.
     package var generation: UInt32
     /// When the flow ends unless another packet comes, in nanoseconds of the pipeline's clock.
     package var deadline: UInt64
-    /// What the translation adds to the complement of the IP and the transport checksum, by direction; the first
-    /// includes the TTL's decrement.
+    /// What the client's packets add to the complement of the IP header checksum (RFC 1624), the TTL's decrement included.
     package var originalHeaderDelta: UInt16
+    /// The same for the IP header of replies; it includes the decrement too.
     package var replyHeaderDelta: UInt16
+    /// The same for the transport header of what the client sends.
     package var originalTransportDelta: UInt16
+    /// The same for the transport header of replies.
     package var replyTransportDelta: UInt16
-    /// The interfaces that packets of each direction leave by.
+    /// The interface that the client's packets leave by.
     package var originalEgress: UInt16
+    /// The interface that replies leave by.
     package var replyEgress: UInt16
     /// The stable number of the ServicePort, 0 for none.
     package var service: UInt32
@@ -33,14 +40,23 @@ package struct Flow: TimerElement, Sendable {
     package var identifier: UInt64
 
     // Second line: counters, and what only changes of state touch.
+    /// Packets from the client; wraps around.
     package var originalPackets: UInt32
+    /// Packets to the client; wraps around.
     package var replyPackets: UInt32
+    /// Bytes from the client, IP headers included.
     package var originalBytes: UInt64
+    /// Bytes to the client, IP headers included.
     package var replyBytes: UInt64
+    /// Sequence numbers and windows of TCP.
     package var windows: TCPWindows
+    /// The next flow in the same slot of the timer wheel, 0 for none.
     package var nextTimer: UInt32
+    /// The previous flow in that slot, 0 for the first.
     package var previousTimer: UInt32
+    /// The slot plus one; 0 in none.
     package var timerSlot: UInt16
+    /// How the client asked for the Service.
     package var frontend: FrontendKind
     private var spare: UInt8
 
@@ -135,20 +151,26 @@ package struct Flow: TimerElement, Sendable {
 
 /// An address and a port.
 package struct FlowEndpoint: Hashable, Sendable, BitwiseCopyable, CustomStringConvertible {
+    /// The address.
     package var address: IPv4Address
+    /// The port in host byte order; 0 where there is none.
     package var port: UInt16
 
+    /// An address with a port.
     @inlinable package init(address: IPv4Address, port: UInt16) {
         self.address = address
         self.port = port
     }
 
+    /// The form of events: `10.0.0.1:80`.
     package var description: String { "\(address):\(port)" }
 }
 
 /// What holds for a flow as a whole.
 package struct FlowFlags: OptionSet, Sendable, BitwiseCopyable {
+    /// The bits, as the record has them.
     package var rawValue: UInt16
+    /// The flags of those bits.
     package init(rawValue: UInt16) { self.rawValue = rawValue }
 
     /// A packet came back.
@@ -161,8 +183,9 @@ package struct FlowFlags: OptionSet, Sendable, BitwiseCopyable {
     package static let finFromOriginal = FlowFlags(rawValue: 1 << 3)
 }
 
-/// What nf_conntrack keeps of each side's sequence numbers; tracked in later work, laid out from the start because
-/// the record is a file format.
+/// What nf_conntrack keeps of each side's sequence numbers.
+///
+/// Tracked in later work, laid out from the start because the record is a file format.
 package struct TCPWindows: Sendable, BitwiseCopyable {
     var originalEnd: UInt32 = 0
     var originalMaxEnd: UInt32 = 0

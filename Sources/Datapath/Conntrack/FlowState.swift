@@ -2,11 +2,31 @@ internal import Wire
 
 /// The state of a flow: for TCP those of net/netfilter/nf_conntrack_proto_tcp.c, for UDP and ICMP whether a reply came.
 package enum FlowState: UInt8, Sendable, CaseIterable, BitwiseCopyable {
+    /// A record that no packet was entered into yet.
     case none
-    case synSent, synReceived, established, finWait, closeWait, lastAck, timeWait, close
+    /// The client's SYN came.
+    case synSent
+    /// The other side answered with SYN and ACK.
+    case synReceived
+    /// The handshake is complete.
+    case established
+    /// One side has sent a FIN.
+    case finWait
+    /// That FIN was acknowledged.
+    case closeWait
+    /// Both sides have sent a FIN.
+    case lastAck
+    /// Both were acknowledged.
+    case timeWait
+    /// A RST came.
+    case close
     /// A second SYN came from the other side (simultaneous open).
     case synSent2
-    case unreplied, replied
+    /// UDP that nobody has answered.
+    case unreplied
+    /// UDP that was answered.
+    case replied
+    /// An ICMP query, answered or not.
     case icmpQuery
 
     /// The name as conntrack(8) prints it.

@@ -11,6 +11,7 @@ internal import Wire
 /// Limits: `capacity` flows, never more; a full table refuses (`ct.table_full`) what cannot take the place of a flow
 /// that matters less.
 package struct FlowTable: ~Copyable {
+    /// The records, by number; the index and the timer wheel refer to them.
     package var flows: Slab<Flow>
     var index: BucketIndex
     var wheel = TimerWheel()
@@ -27,6 +28,7 @@ package struct FlowTable: ~Copyable {
 
     /// Flows in the table, those included whose time is over but which were not cleared away yet.
     package var count: Int { flows.count }
+    /// How many flows the table can have.
     package var capacity: Int { flows.capacity }
     /// The memory that a full table takes, in bytes.
     package var byteCount: Int { flows.byteCount + index.byteCount }
@@ -60,7 +62,9 @@ package struct FlowTable: ~Copyable {
         !find(tuple, transport, hash: tuple.hash(transport, hash), now: now).isNone
     }
 
-    /// Enters a flow with both its tuples; nil when the table is full. The caller has made sure that neither is taken.
+    /// Enters a flow with both its tuples; nil when the table is full.
+    ///
+    /// The caller has made sure that neither is taken.
     mutating func insert(original: FlowTuple, reply: FlowTuple, transport: TransportProtocol, now: UInt64) -> UInt32? {
         clear(original, transport, now: now)
         clear(reply, transport, now: now)

@@ -36,8 +36,10 @@ struct FlowTracker: ~Copyable {
         (Int(direction.rawValue) << 3 | Int(event.rawValue)) << 4 | Int(state.rawValue)
     }
 
-    /// Enters a packet of an existing flow. Returns false when it does not fit the flow's state; it is translated all
-    /// the same (the liberal rule), but neither changes the state nor prolongs it.
+    /// Enters a packet of an existing flow.
+    ///
+    /// Returns false when it does not fit the flow's state; it is translated all the same (the liberal rule), but
+    /// neither changes the state nor prolongs it.
     @inline(__always) func update(_ flow: inout Flow, _ direction: FlowDirection, flags: TCPFlags, now: UInt64) -> Bool
     {
         var state = flow.state

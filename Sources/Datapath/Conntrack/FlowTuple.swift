@@ -5,11 +5,16 @@ package import Wire
 ///
 /// For ICMP queries both ports are the identifier, so that a reply is the reverse of its request.
 package struct FlowTuple: Hashable, Sendable, BitwiseCopyable {
+    /// The source address.
     package var source: IPv4Address
+    /// The destination address.
     package var destination: IPv4Address
+    /// The source port in host byte order, or the identifier of an ICMP query.
     package var sourcePort: UInt16
+    /// The destination port in host byte order, or the same identifier.
     package var destinationPort: UInt16
 
+    /// A tuple from its four parts.
     @inlinable package init(
         source: IPv4Address,
         sourcePort: UInt16,
@@ -32,6 +37,7 @@ package struct FlowTuple: Hashable, Sendable, BitwiseCopyable {
         )
     }
 
+    /// Compares all parts without a branch.
     @inlinable package static func == (left: FlowTuple, right: FlowTuple) -> Bool {
         let addresses = (left.source.bits ^ right.source.bits) | (left.destination.bits ^ right.destination.bits)
         let ports = (left.sourcePort ^ right.sourcePort) | (left.destinationPort ^ right.destinationPort)
@@ -57,18 +63,23 @@ package enum FlowDirection: UInt8, Sendable, BitwiseCopyable {
 
 /// A flow and the direction in which a packet travels it, in the 32 bits that the index holds.
 package struct FlowReference: Sendable, BitwiseCopyable {
+    /// The number of the record times two, plus the direction.
     package let bits: UInt32
 
+    /// The reference that an index holds.
     @inlinable package init(bits: UInt32) { self.bits = bits }
+    /// A reference to a record in a direction.
     @inlinable package init(_ number: UInt32, _ direction: FlowDirection) {
         bits = number << 1 | UInt32(direction.rawValue)
     }
 
     /// The number of the flow's record.
     @inlinable package var number: UInt32 { bits >> 1 }
+    /// The direction in which the packet travels.
     @inlinable package var direction: FlowDirection { bits & 1 == 0 ? .original : .reply }
 
     /// No flow.
     @inlinable package static var none: FlowReference { FlowReference(bits: 0) }
+    /// Whether the reference is to no flow: record 0 is never used.
     @inlinable package var isNone: Bool { bits < 2 }
 }

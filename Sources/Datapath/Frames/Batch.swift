@@ -8,10 +8,15 @@ internal import Wire
 /// from where it was read; what the datapath makes itself (ICMP errors, answers, fragments, released fragments) is
 /// built in a scratch area that is reset with the batch.
 package struct Batch: ~Copyable {
+    /// The buffers that packets are read into: packet N is in frame N.
     package var frames: FramePool
+    /// The packets; the first `count` are in use.
     package var packets: FixedArray<Packet>
+    /// What leaves, in its order; the first `emissionCount` are in use.
     package var emissions: FixedArray<Emission>
+    /// How many packets the batch has.
     package private(set) var count = 0
+    /// How many emissions the batch has.
     package private(set) var emissionCount = 0
     var scratch: FramePool
     private var scratchUsed = 0
@@ -97,9 +102,13 @@ package struct Batch: ~Copyable {
 
 /// Something to be sent: a buffer of the batch, its length, and where it goes.
 package struct Emission: Sendable, BitwiseCopyable {
+    /// The number of the buffer.
     package var buffer: UInt32
+    /// The length in bytes, from the IPv4 header on.
     package var length: Int32
+    /// The number of the interface it leaves by.
     package var egress: UInt16
+    /// Whether the buffer is one of the scratch area, and not a frame.
     package var isScratch: Bool
     /// Whether the datapath made the packet itself.
     package var isGenerated: Bool

@@ -18,6 +18,8 @@ internal import Tables
     /// The bytes before a frame.
     package static let headroom = 64
 
+    /// Buffers for `count` frames of up to `capacity` bytes.
+    ///
     /// A sparse pool is one whose buffers are mostly never used: it takes no huge pages.
     package init(count: Int, capacity: Int, isSparse: Bool = false) {
         let lines = (Self.headroom + capacity + 63) / 64
@@ -28,7 +30,9 @@ internal import Tables
         self.capacity = capacity
     }
 
-    /// The bytes of a frame, exclusively, for as long as the result lives. Traps outside of the pool.
+    /// The bytes of a frame, exclusively, for as long as the result lives.
+    ///
+    /// Traps outside of the pool.
     @_lifetime(&self)
     @inline(__always) package mutating func frame(_ number: Int, length: Int) -> MutableRawSpan {
         precondition(

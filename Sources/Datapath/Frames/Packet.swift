@@ -24,32 +24,48 @@ package struct Packet: Sendable, BitwiseCopyable {
     package var marks: PacketMarks = []
 
     // Set by the stages.
+    /// What becomes of it.
     package var verdict: Verdict = .undecided
+    /// Why, where it is dropped or refused.
     package var reason: DropReason = .none
+    /// How it stands to the flows that are tracked.
     package var conntrack: ConntrackState = .untracked
+    /// How its flow asked for a Service.
     package var frontend: FrontendKind = .none
+    /// Whether its flow has an address of the node for its source.
     package var masquerade = false
     /// Whether the stages filled in addresses and ports (the IPv4 header was whole).
     package var hasAddresses = false
+    /// Whether `tuple` has ports or an ICMP identifier, so that a flow can be looked up.
     package var hasPorts = false
+    /// The TCP flags; none for other protocols.
     package var flags: TCPFlags = []
+    /// The protocol number of the IPv4 header.
     package var transport = TransportProtocol(rawValue: 0)
+    /// The TTL as received.
     package var timeToLive: UInt8 = 0
+    /// The type of an ICMP message; meaningful for ICMP only.
     package var icmpType = ICMPv4Type(rawValue: 0)
+    /// The length of the IPv4 header in bytes, options included.
     package var headerLength: UInt8 = 0
+    /// The length of the IPv4 packet in bytes by its header.
     package var totalLength: UInt16 = 0
+    /// Flags and offset of the IPv4 header.
     package var fragment = FragmentField(bits: 0)
+    /// The number of the interface it leaves by.
     package var egress: UInt16 = 0
-    /// As received.
+    /// Addresses and ports as received.
     package var tuple = FlowTuple(source: .any, sourcePort: 0, destination: .any, destinationPort: 0)
     /// The addresses in the frame as it was read; `tuple` has others where replay has reconstructed a reply.
     var arrivalSource = IPv4Address.any
     var arrivalDestination = IPv4Address.any
-    /// As sent; meaningful for `forward` and `pass`.
+    /// Addresses and ports as sent; meaningful for `forward` and `pass`.
     package var translated = FlowTuple(source: .any, sourcePort: 0, destination: .any, destinationPort: 0)
     /// A defect behind the addresses, to be named unless the addresses are worse.
     package var defect: DropReason = .none
+    /// The stable number of the ServicePort, 0 for none.
     package var service: UInt32 = 0
+    /// The backend of its flow; meaningful for a Service only.
     package var backend = FlowEndpoint(address: .any, port: 0)
     /// The flow's number in events, 0 for none.
     package var flow: UInt64 = 0
@@ -57,16 +73,20 @@ package struct Packet: Sendable, BitwiseCopyable {
     var candidate = FlowReference.none
     /// The entry of the fragment table, 0 for none.
     var datagram: UInt32 = 0
-    /// Where the packet's emissions stand in the batch: the first one and their number.
+    /// The first of the packet's emissions in the batch.
     package var firstEmission: UInt16 = 0
+    /// How many emissions of the batch are the packet's, from `firstEmission` on.
     package var emissions: UInt16 = 0
 
+    /// An empty packet, for its reader to fill in.
     package init() {}
 }
 
 /// Properties of a packet that its reader knows.
 package struct PacketMarks: OptionSet, Sendable, BitwiseCopyable {
+    /// The bits of the set.
     package var rawValue: UInt8
+    /// The marks of those bits.
     package init(rawValue: UInt8) { self.rawValue = rawValue }
 
     /// The capture kept only a part of the packet.

@@ -4,7 +4,12 @@ package import Wire
 /// What the service rules say of a new flow, read only: what "balance" looks at, for those who explain it.
 package struct FrontendMatch: Sendable {
     /// Which endpoints of a ServicePort a source may use.
-    package enum Scope: String, Sendable { case cluster, local }
+    package enum Scope: String, Sendable {
+        /// Those for policy Cluster.
+        case cluster
+        /// Those for policy Local.
+        case local
+    }
 
     /// The frontend that the destination is.
     package let frontend: ServiceSpecification.Frontend
@@ -20,6 +25,7 @@ package struct FrontendMatch: Sendable {
 
 /// What an address is to the datapath, by itself.
 package enum AddressRole: Sendable {
+    /// One of the node's own.
     case node
     /// An allocated ClusterIP.
     case clusterIP
@@ -27,7 +33,9 @@ package enum AddressRole: Sendable {
     case external
     /// Within the ClusterIPs, but no Service's.
     case unallocated
+    /// Within `podCIDR`.
     case pod
+    /// None of these.
     case other
 }
 

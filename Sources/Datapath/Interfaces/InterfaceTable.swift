@@ -15,9 +15,11 @@ package final class InterfaceTable: Sendable {
         case host
     }
 
+    /// An interface as it was configured.
     package struct Interface: Sendable {
         /// The name in events, traces and lists.
         package var label: String
+        /// What it leads to.
         package var role: Role
         /// What is sent to it.
         package var prefixes: [IPv4Prefix]
@@ -25,9 +27,10 @@ package final class InterfaceTable: Sendable {
         package var mtu: Int
         /// Whether a source outside of `prefixes` is refused.
         package var antiSpoof: Bool
-        /// Whether the interface exists, or stands for one in a replay.
+        /// Whether the interface only stands for one in a replay, and does not exist.
         package var isNotional: Bool
 
+        /// An interface; real, and open to every source, unless told otherwise.
         package init(
             label: String,
             role: Role,
@@ -52,12 +55,13 @@ package final class InterfaceTable: Sendable {
         var antiSpoof: Bool
     }
 
+    /// All interfaces; their numbers are their places here.
     package let interfaces: [Interface]
     let facts: FixedArray<Facts>
     let routes: PrefixTrie
     /// The number of the interface that the node's own traffic goes to, if there is one.
     package let host: UInt16?
-    /// Whether any interface is real: then a packet to a node address needs a `host` to go to.
+    /// Whether no interface is real: only then may the node's addresses be sources on any of them.
     package let isNotional: Bool
 
     /// At most 65,535 interfaces; of two with one prefix the later one gets it.

@@ -9,6 +9,7 @@ package enum Hook: UInt8, Sendable, CaseIterable {
     /// Before writing, on the way out.
     case egress
 
+    /// The word that lists use.
     package var name: String {
         switch self {
         case .xdp: "xdp"
@@ -20,9 +21,34 @@ package enum Hook: UInt8, Sendable, CaseIterable {
 
 /// The stages of the pipeline as named programs; each is a file in `Stages`.
 package enum Program: UInt8, Sendable, CaseIterable {
-    case parse, reconstruct, screen, fragments, track, related, balance, route, masquerade, commit, translate, reject,
-        answer
+    /// Reads the headers and names their defects.
+    case parse
+    /// Turns what a client saw into what the backend had sent; in a replay only.
+    case reconstruct
+    /// Drops what cannot be right: defects, impossible and spoofed addresses.
+    case screen
+    /// Holds fragments, and lets them follow the first one of their datagram.
+    case fragments
+    /// Finds the flow of a packet.
+    case track
+    /// Finds the flow that an ICMP error is about.
+    case related
+    /// Finds the Service of a new flow, and a backend.
+    case balance
+    /// Finds the interface to leave by.
+    case route
+    /// Gives a new flow a reply tuple of its own, with an address of the node where the rules say so.
+    case masquerade
+    /// Enters a new flow.
+    case commit
+    /// Rewrites and sends a packet of a flow.
+    case translate
+    /// Sends an ICMP error back.
+    case reject
+    /// Answers a ping to the node (RFC 1122 section 3.2.2.6).
+    case answer
 
+    /// The word that lists use.
     package var name: String {
         switch self {
         case .parse: "parse"
@@ -55,6 +81,7 @@ package enum Program: UInt8, Sendable, CaseIterable {
 package struct ProgramCounters: ~Copyable {
     private var runs: FixedArray<UInt64>
 
+    /// Counters at zero.
     package init() { runs = FixedArray(count: Program.allCases.count) }
 
     /// The packets that a program has seen.

@@ -19,6 +19,7 @@ package struct ServiceSpecification: Sendable {
         /// Session affinity by client address, in seconds; 0 for none.
         package var affinitySeconds: UInt32
 
+        /// A ServicePort from its parts.
         package init(
             identifier: UInt32,
             name: String,
@@ -38,9 +39,13 @@ package struct ServiceSpecification: Sendable {
 
     /// An address and port under which a ServicePort is reached.
     package struct Frontend: Sendable {
+        /// What kind of address it is.
         package var kind: FrontendKind
+        /// The address that clients use.
         package var address: IPv4Address
+        /// The port that clients use, in host byte order.
         package var port: UInt16
+        /// TCP or UDP.
         package var transport: TransportProtocol
         /// The index of its ServicePort.
         package var servicePort: Int
@@ -50,6 +55,7 @@ package struct ServiceSpecification: Sendable {
         /// `loadBalancerSourceRanges`; empty for no restriction.
         package var sourceRanges: [IPv4Prefix]
 
+        /// A frontend from its parts.
         package init(
             kind: FrontendKind,
             address: IPv4Address,
@@ -69,6 +75,7 @@ package struct ServiceSpecification: Sendable {
         }
     }
 
+    /// All ports of all Services; frontends name them by their places here.
     package var servicePorts: [ServicePort] = []
     /// Earlier entries win over later ones with the same address, port and protocol.
     package var frontends: [Frontend] = []
@@ -79,16 +86,20 @@ package struct ServiceSpecification: Sendable {
     /// Ports of node addresses that no masqueraded flow may use, besides the NodePort range.
     package var hostPorts: [UInt16] = []
 
+    /// A cluster without Services.
     package init() {}
 }
 
 /// An endpoint as the datapath sees it.
 package struct Backend: Hashable, Sendable, BitwiseCopyable {
+    /// The address that translated packets go to.
     package var address: IPv4Address
+    /// The port that they go to, in host byte order.
     package var port: UInt16
     /// Whether it runs on this node.
     package var isLocal: Bool
 
+    /// An endpoint from its parts.
     package init(address: IPv4Address, port: UInt16, isLocal: Bool) {
         self.address = address
         self.port = port

@@ -24,9 +24,11 @@ extension Pipeline {
         destination.isThisNetwork || destination.isLoopback || destination.isLinkLocal || destination.isReserved
     }
 
-    /// Whether a packet belongs to a flow that came this way before: the answers of a load-balancer address to which an
-    /// unknown port was passed, or of a far end that a reload has made a Service's address. The short way of an
-    /// established packet does not ask for the source, so neither may this one.
+    /// Whether a packet belongs to a flow that came this way before.
+    ///
+    /// Such are the answers of a load-balancer address to which an unknown port was passed, or of a far end that a
+    /// reload has made a Service's address. The short way of an established packet does not ask for the source, so
+    /// neither may this one.
     private func isExpected(_ packet: Packet) -> Bool {
         guard packet.hasPorts, !packet.fragment.isFragment else { return false }
         let reference = flows.find(packet.tuple, packet.transport, hash: packet.hash, now: packet.now)

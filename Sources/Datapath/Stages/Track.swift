@@ -11,8 +11,9 @@ extension Pipeline {
         flows.flows.prefetch(packet.candidate.number)
     }
 
-    /// The short way: updates the flow and rewrites the packet, when it is the next one of a known flow and nothing
-    /// about it needs a second look. Returns false, having changed nothing, in every other case.
+    /// The short way: updates the flow and rewrites the packet, when it is simply the next one of a known flow.
+    ///
+    /// Returns false, having changed nothing, in every other case, and when anything about it needs a second look.
     @inline(__always) mutating func translateEstablished(_ number: Int, _ batch: inout Batch) -> Bool {
         let reference = batch.packets[number].candidate
         guard !reference.isNone else { return false }

@@ -4,20 +4,26 @@ package import Tables
 ///
 /// Only the worker that owns them writes; sums over workers are made by whoever shows them.
 package struct Counters: ~Copyable {
+    /// Packets by the number of their verdict.
     package var packets: FixedArray<UInt64>
+    /// Bytes of IPv4 packets by the number of their verdict, headers included.
     package var bytes: FixedArray<UInt64>
+    /// Packets by the number of their reason.
     package var reasons: FixedArray<UInt64>
     /// Packets that came in.
     package var received: UInt64 = 0
     /// TCP, UDP and ICMP packets whose checksum was verified and found wrong.
     package var badChecksums: UInt64 = 0
-    /// Flows entered, removed at the end of their time, and removed to make room.
+    /// Flows entered.
     package var flowsCreated: UInt64 = 0
+    /// Flows removed at the end of their time.
     package var flowsExpired: UInt64 = 0
+    /// Flows removed to make room for others; 0 so far, as a full table refuses instead.
     package var flowsEvicted: UInt64 = 0
     /// ICMP errors that were not sent because their rate was used up.
     package var errorsSuppressed: UInt64 = 0
 
+    /// Counters at zero.
     package init() {
         packets = FixedArray(count: Verdict.allCases.count)
         bytes = FixedArray(count: Verdict.allCases.count)

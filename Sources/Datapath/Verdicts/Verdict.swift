@@ -62,7 +62,18 @@ package enum ConntrackState: UInt8, Sendable, CaseIterable, BitwiseCopyable {
 
 /// The kind of address and port by which a client asked for a Service.
 package enum FrontendKind: UInt8, Sendable, CaseIterable, BitwiseCopyable {
-    case none, clusterIP, nodePort, loadBalancer, externalIP, hostPort
+    /// Not for a Service.
+    case none
+    /// `spec.clusterIP` and a port of the Service.
+    case clusterIP
+    /// A node address and a port's `nodePort`.
+    case nodePort
+    /// `status.loadBalancer.ingress` and a port of the Service.
+    case loadBalancer
+    /// One of `spec.externalIPs` and a port of the Service.
+    case externalIP
+    /// `hostIP`, or any address of the node, and the `hostPort` of a container on it.
+    case hostPort
 
     /// The word that events and traces use; empty for none.
     package var word: String {

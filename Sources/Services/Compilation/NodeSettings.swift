@@ -11,6 +11,7 @@ package struct NodeSettings: Sendable, Equatable {
     /// The addresses on which NodePorts are reached.
     package var nodePortAddresses: [IPv4Address]
 
+    /// The settings from their parts.
     package init(name: String, zone: String?, addresses: [IPv4Address], nodePortAddresses: [IPv4Address]) {
         self.name = name
         self.zone = zone

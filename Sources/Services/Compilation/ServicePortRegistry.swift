@@ -2,12 +2,16 @@ package import Wire
 
 /// What tells one port of a Service from all others: kube-proxy's `ServicePortName`.
 package struct ServicePortIdentity: Hashable, Sendable {
+    /// The namespace of the Service.
     package var namespace: String
+    /// The name of the Service.
     package var name: String
     /// The name of the port, empty for an unnamed one.
     package var portName: String
+    /// The protocol of the port.
     package var transport: TransportProtocol
 
+    /// An identity from its parts.
     package init(namespace: String, name: String, portName: String, transport: TransportProtocol) {
         self.namespace = namespace
         self.name = name
@@ -24,6 +28,7 @@ package struct ServicePortRegistry: Sendable {
     /// What events call a ServicePort, by its number; the first one is empty.
     package private(set) var names: [String] = [""]
 
+    /// A registry that has given no number yet.
     package init() {}
 
     /// The number of a ServicePort, which events call `name`.

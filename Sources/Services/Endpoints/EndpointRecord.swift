@@ -2,14 +2,21 @@ package import Wire
 
 /// One endpoint of a ServicePort, wherever it was read: an EndpointSlice, an Endpoints object or a Pod.
 package struct EndpointRecord: Hashable, Sendable {
+    /// The address that packets go to.
     package var address: IPv4Address
+    /// The port that they go to, in host byte order.
     package var port: UInt16
+    /// The condition `ready`: new flows may come.
     package var isReady: Bool
+    /// The condition `serving`: it answers, be it about to end or not.
     package var isServing: Bool
+    /// The condition `terminating`: it is about to end.
     package var isTerminating: Bool
     /// Whether it runs on this node.
     package var isLocal: Bool
+    /// The zones it is meant for (`hints.forZones`, KEP-2433); nil without hints.
     package var zoneHints: [String]?
+    /// The nodes it is meant for (`hints.forNodes`, KEP-4444); nil without hints.
     package var nodeHints: [String]?
 
     /// Whether it may be used when nothing is ready.
@@ -18,9 +25,9 @@ package struct EndpointRecord: Hashable, Sendable {
 
 /// The endpoints that each traffic policy may use (pkg/proxy/topology.go `CategorizeEndpoints`).
 package struct EndpointCategories: Hashable, Sendable {
-    /// For policy Cluster.
+    /// The endpoints for policy Cluster.
     package var cluster: [EndpointRecord]
-    /// For policy Local.
+    /// The endpoints for policy Local.
     package var local: [EndpointRecord]
     /// Whether any endpoint is usable, here or elsewhere.
     package var hasAny: Bool
