@@ -147,16 +147,10 @@ import Wire
     @Test("a full disk is an error, and what was created goes away")
     func fullDisk() throws {
         let scratch = try Scratch()
-        let writer = try TraceWriter(path: "/dev/full", options: Self.options, comment: Self.comment)
-        var producer = try TraceWriterTests.producer(of: writer)
-        let packet = datagram(1400)
-        for _ in 0..<40_000 { Self.append(&producer, head: packet) }
-        producer.flush()
+        // The headers are written at once, so that a full disk shows before anything depends on the trace.
         #expect(throws: CaptureError(.write, file: "/dev/full", reason: "No space left on device")) {
-            try writer.finish()
+            _ = try TraceWriter(path: "/dev/full", options: Self.options, comment: Self.comment)
         }
-        let hasFailed = producer.hasFailed
-        #expect(hasFailed && writer.hasFailed)
 
         var options = Self.options
         options.format = .pcap

@@ -48,7 +48,7 @@ struct DropReasonTests {
         link(.shortEthernet), link(.shortVLAN), link(.unsupportedEtherType), link(.unsupportedVLAN),
         link(.martianLinkLayer),
         Cause(reason: .shortIP, input: Feed([])), Cause(reason: .shortIP, input: Feed(Array(plain.prefix(19)))),
-        Cause(reason: .shortIP, input: Feed([0x4f] + plain.dropFirst())),
+        Cause(reason: .malformedIHL, input: Feed([0x4f] + plain.dropFirst())),
         Cause(reason: .malformedVersion, input: Feed([0x55] + plain.dropFirst())),
         Cause(reason: .unsupportedIPv6, input: Feed([0x60] + [UInt8](repeating: 0, count: 39))),
         Cause(reason: .malformedIHL, input: Feed([0x44] + plain.dropFirst())),
@@ -72,7 +72,7 @@ struct DropReasonTests {
         Cause(reason: .malformedTCPFlags, input: Feed(tcp(W.client, 1, to: W.outside, 2, []))),
         Cause(reason: .malformedUDP, input: Feed(changed(plain) { $0[25] = 7 })),
         Cause(reason: .malformedUDP, input: Feed(changed(plain) { $0[25] = 200 })),
-        Cause(reason: .malformedPortZero, input: Feed(udp(W.client, 0, to: W.outside, 2))),
+        Cause(reason: .malformedPortZero, input: Feed(udp(W.client, 2, to: W.outside, 0))),
         Cause(reason: .malformedPortZero, input: Feed(tcp(W.client, 1, to: W.outside, 0))),
         Cause(reason: .traceTruncated, input: cut(plain, to: 16)),
         Cause(reason: .traceTruncated, input: cut(segment, to: 36)),
@@ -167,7 +167,11 @@ struct DropReasonTests {
             verdict: .reject
         ),
         Cause(reason: .noRoute, input: Feed(plain, from: 0), change: { $0.interfaces.remove(at: 2) }),
-        Cause(reason: .icmpUnrelated, input: Feed(icmpError(W.router, to: W.client, about: plain))),
+        Cause(reason: .icmpUnrelated, input: Feed(icmpError(W.router, to: W.vip, about: plain))),
+        Cause(
+            reason: .icmpUnrelated,
+            input: Feed(icmpError(W.router, to: W.client, about: udp(W.client, 1, to: W.vip, 53)))
+        ),
         Cause(reason: .icmpInnerShort, input: Feed(icmpError(W.router, to: W.client, about: plain, count: 27))),
         Cause(
             reason: .icmpInnerChecksum,
@@ -182,7 +186,10 @@ struct DropReasonTests {
             input: Feed(icmpError(W.router, to: W.client, about: icmpError(W.client, to: W.outside, about: plain)))
         ),
         Cause(reason: .icmpRedirect, input: Feed(icmpError(W.router, to: W.client, .redirect, about: plain))),
-        Cause(reason: .icmpUnsupported, input: Feed(icmpError(W.router, to: W.client, .sourceQuench, about: plain))),
+        Cause(
+            reason: .icmpUnsupported, input: Feed(icmpError(W.router, to: W.client, .sourceQuench, about: plain)),
+            before: [Feed(plain)]
+        ),
     ]
 
     private static let causes = structure + addresses + fragments + rules
@@ -227,19 +234,19 @@ struct DropReasonTests {
         let rows: [(String, [UInt8], DropReason)] = [
             (
                 "checksum before address",
-                udp(.broadcast, 0, to: W.outside, 1).prefix(10) + [0, 0]
-                    + udp(.broadcast, 0, to: W.outside, 1).dropFirst(12), .checksumIP
+                udp(.broadcast, 1, to: W.outside, 0).prefix(10) + [0, 0]
+                    + udp(.broadcast, 1, to: W.outside, 0).dropFirst(12), .checksumIP
             ),
             (
                 "address before options", udp(.broadcast, 1, to: W.outside, 1) { $0.options = [148, 0, 0, 0] },
                 .martianSource
             ),
             (
-                "options before transport", udp(W.client, 0, to: W.outside, 1) { $0.options = [131, 3, 4, 0] },
+                "options before transport", udp(W.client, 1, to: W.outside, 0) { $0.options = [131, 3, 4, 0] },
                 .sourceRoute
             ),
             ("fragment before transport", fragmentWithBadFlags(), .fragmentTiny),
-            ("transport before TTL 0", udp(W.client, 0, to: W.outside, 1) { $0.timeToLive = 0 }, .malformedPortZero),
+            ("transport before TTL 0", udp(W.client, 1, to: W.outside, 0) { $0.timeToLive = 0 }, .malformedPortZero),
             ("TTL 0 before lookup", udp(W.client, 1, to: W.emptyVIP, 80) { $0.timeToLive = 0 }, .ttlZero),
             ("lookup before TTL 1", udp(W.client, 1, to: W.emptyVIP, 80) { $0.timeToLive = 1 }, .noEndpoints),
             (

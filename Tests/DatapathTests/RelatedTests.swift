@@ -146,23 +146,37 @@ struct RelatedTests {
         #expect(issues(in: treatment.only, .to(W.client)) == [])
     }
 
+    @Test("what is no Service's and belongs to no flow is plain traffic")
+    func plain() {
+        let sent = udp(W.client, 40000, to: W.outside, 53)
+        let rows: [(String, [UInt8])] = [
+            ("no such flow", icmpError(W.router, to: W.client, about: sent)),
+            ("another protocol", icmpError(W.router, to: W.client, about: changed(sent) { $0[9] = 47 })),
+            (
+                "an unknown ICMP type inside",
+                icmpError(W.router, to: W.client, about: echo(W.client, to: W.outside, ICMPv4Type(rawValue: 42)))
+            ),
+        ]
+        for (name, input) in rows {
+            let treatment = DatapathHarness().send(withLength(input))
+            #expect(treatment.verdict == .pass, "\(name): \(treatment.summary)")
+            #expect(treatment.packet.conntrack == .untracked, "\(name)")
+            #expect(treatment.sent.count == 1, "\(name)")
+        }
+    }
+
     @Test("what cannot be related is dropped under its reason")
     func refused() {
         let asked = udp(W.client, 40000, to: W.vip, 53)
         let sent = udp(W.client, 40000, to: W.backend, 5353)
         let rows: [(String, [UInt8], DropReason)] = [
-            (
-                "no such flow", icmpError(W.router, to: W.client, about: udp(W.client, 1, to: W.backend, 2)),
-                .icmpUnrelated
-            ),
             ("the packet before translation", icmpError(W.router, to: W.client, about: asked), .icmpUnrelated),
             (
-                "another protocol", icmpError(W.router, to: W.client, about: changed(sent) { $0[9] = 47 }),
-                .icmpUnrelated
+                "no such flow of a Service",
+                icmpError(W.router, to: W.client, about: udp(W.client, 1, to: W.vip, 53)), .icmpUnrelated
             ),
             (
-                "an unknown ICMP type inside",
-                icmpError(W.router, to: W.client, about: echo(W.client, to: W.outside, ICMPv4Type(rawValue: 42))),
+                "to a Service", icmpError(W.router, to: W.vip, about: udp(W.vip, 1, to: W.client, 2)),
                 .icmpUnrelated
             ),
             ("nothing quoted", icmpError(W.router, to: W.client, about: sent, count: 0), .icmpInnerShort),

@@ -87,7 +87,7 @@ enum TCPTransition: Equatable {
         case .synAck: direction == .original ? synAckFromClient(state) : synAckFromServer(state)
         case .fin: fin(state)
         case .ack: ack(direction, state)
-        case .rst: state == .none ? .to(.close) : .to(.close)
+        case .rst: .to(.close)
         case .other: .invalid
         }
     }

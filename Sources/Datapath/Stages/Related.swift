@@ -30,6 +30,10 @@ extension Pipeline {
         let quote: Quote
         switch readQuote(packet, number, &batch) {
         case .success(let found): quote = found
+        case .failure(.icmpUnrelated) where !isServiceAddress(packet.tuple.destination):
+            // About a packet of a protocol that is not tracked.
+            packet.conntrack = .untracked
+            return nil
         case .failure(let reason): return .drop(reason)
         }
         var expected = quote.tuple.reversed
@@ -42,7 +46,7 @@ extension Pipeline {
         )
         guard !reference.isNone else {
             packet.conntrack = .untracked
-            return concernsService(packet) ? .drop(.icmpUnrelated) : nil
+            return concernsService(packet, quote) ? .drop(.icmpUnrelated) : nil
         }
         if packet.icmpType == .sourceQuench { return .drop(.icmpUnsupported) }
         let direction = reference.direction
@@ -62,11 +66,16 @@ extension Pipeline {
         return .sent(flows.flows[reference.number].isTranslated ? .forward : .pass)
     }
 
-    /// Whether an error goes to an address of a Service, which sends nothing that there could be an error about.
-    private func concernsService(_ packet: Packet) -> Bool {
-        let destination = packet.tuple.destination
-        if isNodeAddress(destination) { return false }
-        return !services.kind(of: destination).isEmpty || configuration.serviceCIDR?.contains(destination) ?? false
+    /// Whether an error without a flow goes to an address of a Service, or speaks of a packet to or from one: nothing that
+    /// is alive has sent such a packet.
+    private func concernsService(_ packet: Packet, _ quote: Quote) -> Bool {
+        isServiceAddress(packet.tuple.destination) || isServiceAddress(quote.tuple.source)
+            || isServiceAddress(quote.tuple.destination)
+    }
+
+    private func isServiceAddress(_ address: IPv4Address) -> Bool {
+        if isNodeAddress(address) { return false }
+        return !services.kind(of: address).isEmpty || configuration.serviceCIDR?.contains(address) ?? false
     }
 
     enum QuoteResult {
