@@ -24,6 +24,7 @@ package struct Pipeline: ~Copyable {
     package var programs = ProgramCounters()
     let tracker: FlowTracker
     var fragments: FragmentTable
+    var affinity: AffinityTable
     var errorRate = TokenBucket(perSecond: 1000, burst: 50)
     var generator: SplitMix64
     /// Fragments that wait for the first one of their datagram.
@@ -44,6 +45,7 @@ package struct Pipeline: ~Copyable {
         flows = FlowTable(capacity: configuration.conntrackCapacity, seed: seeds.next())
         fragments = FragmentTable(seed: seeds.next(), timeout: configuration.timeouts.fragment)
         generator = SplitMix64(state: seeds.next())
+        affinity = AffinityTable(seed: configuration.seed ^ 0xaff1)
         nodeAddresses = StaticMap(
             configuration.nodeAddresses.map { (key: UInt64($0.bits), value: 0) },
             seed: seeds.next()
@@ -112,6 +114,7 @@ package struct Pipeline: ~Copyable {
     package mutating func expire(now: UInt64, budget: Int = 256) {
         counters.flowsExpired &+= UInt64(truncatingIfNeeded: flows.expire(now: now, budget: budget))
         dropExpired(now: now)
+        affinity.expire(now: now, budget: budget)
     }
 }
 

@@ -187,7 +187,8 @@ struct DropReasonTests {
         ),
         Cause(reason: .icmpRedirect, input: Feed(icmpError(W.router, to: W.client, .redirect, about: plain))),
         Cause(
-            reason: .icmpUnsupported, input: Feed(icmpError(W.router, to: W.client, .sourceQuench, about: plain)),
+            reason: .icmpUnsupported,
+            input: Feed(icmpError(W.router, to: W.client, .sourceQuench, about: plain)),
             before: [Feed(plain)]
         ),
     ]

@@ -28,6 +28,8 @@ package struct ReplaySettings: Sendable {
     package var trace: TraceSettings?
     /// Whether packets from a frontend are turned back into what the backend had sent.
     package var reconstructsReplies = true
+    /// Called now and then with the number of packets so far; for someone who waits.
+    package var progress: (@Sendable (UInt64) -> Void)?
 
     /// The defaults for a capture.
     package init(input: String) { self.input = input }
@@ -115,6 +117,7 @@ package struct ReplaySession: ~Copyable {
         var text = TextBuffer(capacity: 1 << 17)
         var damage: CaptureError?
         var isAtEnd = false
+        var rounds = 0
         while !isAtEnd {
             batch.clear()
             do throws(CaptureError) {
@@ -137,6 +140,8 @@ package struct ReplaySession: ~Copyable {
                 }
             }
             recorder?.record(&batch)
+            rounds &+= 1
+            if rounds & 0xfff == 0 { settings.progress?(pipeline.counters.received) }
             if recorder?.hasFailed ?? false { break }
         }
         if text.count > 0 { try write(text.bytes) }

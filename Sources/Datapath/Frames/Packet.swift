@@ -69,6 +69,8 @@ package struct Packet: Sendable, BitwiseCopyable {
     package var backend = FlowEndpoint(address: .any, port: 0)
     /// The flow's number in events, 0 for none.
     package var flow: UInt64 = 0
+    /// How long the client is bound to the backend, 0 for not at all.
+    var affinitySeconds: UInt32 = 0
     var hash: UInt64 = 0
     var candidate = FlowReference.none
     /// The entry of the fragment table, 0 for none.

@@ -44,6 +44,14 @@ extension Pipeline {
                 capacity: FragmentTable.capacity,
                 entries: fragments.datagrams.count
             ),
+            MapDescription(
+                name: "affinity",
+                type: "hash",
+                key: "client address, service port",
+                value: "backend, deadline",
+                capacity: AffinityTable.capacity,
+                entries: affinity.count
+            ),
         ]
     }
 }

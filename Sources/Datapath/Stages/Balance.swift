@@ -43,11 +43,27 @@ extension Pipeline {
             packet.conntrack = .invalid
             return .drop(.conntrackNoState)
         }
-        let choice = set.first &+ generator.next(below: set.count)
-        let backend = services.backends[choice]
+        let backend = chooseBackend(&packet, set, port)
         packet.backend = FlowEndpoint(address: backend.address, port: backend.port)
         packet.masquerade = needsMasquerade(packet.tuple.source, frontend, backend)
         return nil
+    }
+
+    /// The endpoint for a new flow: the one that its client had last, where the Service wants that and the set still has
+    /// it; else one at random (service-rules 7).
+    private mutating func chooseBackend(
+        _ packet: inout Packet, _ set: ServiceTable.EndpointSet, _ port: ServiceTable.ServicePort
+    ) -> Backend {
+        if port.affinitySeconds > 0 {
+            packet.affinitySeconds = port.affinitySeconds
+            if let last = affinity.backend(of: packet.tuple.source, service: port.identifier, now: packet.now) {
+                for number in set.first..<set.first &+ set.count {
+                    let backend = services.backends[number]
+                    if backend.address == last.address && backend.port == last.port { return backend }
+                }
+            }
+        }
+        return services.backends[set.first &+ generator.next(below: set.count)]
     }
 
     /// The set that a destination uses for a source (service-rules 5).

@@ -23,6 +23,11 @@ extension Pipeline {
         tracker.begin(&flows.flows[flow], flags: packet.flags, now: packet.now)
         flows.arm(flow)
         flows.flows[flow].count(.original, length: Int(packet.totalLength))
+        if packet.affinitySeconds > 0 {
+            affinity.remember(
+                packet.tuple.source, service: packet.service, backend: packet.backend, seconds: packet.affinitySeconds,
+                now: packet.now)
+        }
         packet.marks.insert(.opensFlow)
         packet.flow = flows.flows[flow].identifier
         packet.conntrack = .new

@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import Capture
 internal import Control
 internal import Datapath
+internal import Glibc
 
 /// `culvert replay`: a capture through the pipeline.
 struct ReplayCommand: ParsableCommand {
@@ -58,6 +59,9 @@ struct ReplayCommand: ParsableCommand {
         if settings.trace?.path == "-" && output != nil {
             throw Failure.input(["-w - and -o \(output?.rawValue ?? ""): both want standard output"])
         }
+        let showsProgress = !cluster.quiet && isatty(STDERR_FILENO) == 1
+        if showsProgress { settings.progress = { count in writeToStandardError("\r\(count) packets ") } }
+        defer { if showsProgress { writeToStandardError("\r\u{1B}[K") } }
         var session = ReplaySession(try cluster.load(), settings, version: culvertVersion)
         do throws(CaptureError) {
             let summary = try session.run { bytes throws(CaptureError) in try writeToStandardOutput(bytes) }
