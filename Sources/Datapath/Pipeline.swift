@@ -25,6 +25,8 @@ package struct Pipeline: ~Copyable {
     let tracker: FlowTracker
     var fragments: FragmentTable
     var affinity: AffinityTable
+    /// Round-robin: how many flows each ServicePort had, by its number; numbers beyond share a place.
+    var turns = FixedArray<UInt32>(count: 65536)
     var errorRate = TokenBucket(perSecond: 1000, burst: 50)
     var generator: SplitMix64
     /// Fragments that wait for the first one of their datagram.

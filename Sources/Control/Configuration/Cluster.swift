@@ -81,6 +81,17 @@ package struct Cluster: Sendable {
         return settings
     }
 
+    /// The compiled rules, laid out for the datapath.
+    package func serviceTable(seed: UInt64) -> ServiceTable {
+        let algorithm: BalancingAlgorithm =
+            switch configuration.proxy.algorithm {
+            case .random: .random
+            case .roundRobin: .roundRobin
+            case .maglev: .maglev(tableSize: configuration.proxy.maglevTableSize)
+            }
+        return ServiceTable(rules, seed: seed, algorithm: algorithm)
+    }
+
     /// The interfaces of the datapath: those configured, or the three notional ones of a replay without any.
     package func interfaceTable(isReplay: Bool) -> InterfaceTable {
         if configuration.interfaces.isEmpty {

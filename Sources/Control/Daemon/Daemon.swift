@@ -32,7 +32,7 @@ package final class Daemon: ServiceLifecycle.Service {
         let pipeline = Pipeline(
             cluster.datapathConfiguration(seed: settings.seed, isReplay: false),
             interfaces: interfaces,
-            services: ServiceTable(cluster.rules, seed: settings.seed)
+            services: cluster.serviceTable(seed: settings.seed)
         )
         var recorder: TraceRecorder?
         do {

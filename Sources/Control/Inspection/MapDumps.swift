@@ -20,14 +20,14 @@ package struct MapDumps {
     private let interfaces: InterfaceTable
 
     /// The maps that can be shown without a packet.
-    package static let names = ["services", "backends", "routes", "source-ranges"]
+    package static let names = ["services", "backends", "routes", "source-ranges", "maglev"]
     /// The list of all maps, as if it were one.
     package static let listing = "maps"
 
     /// The maps of a cluster, laid out as a replay lays them out.
     package init(_ cluster: Cluster) {
         self.cluster = cluster
-        table = ServiceTable(cluster.rules, seed: 1)
+        table = cluster.serviceTable(seed: 1)
         interfaces = cluster.interfaceTable(isReplay: true)
     }
 
@@ -40,15 +40,13 @@ package struct MapDumps {
             case "backends": backends
             case "routes": routes
             case "source-ranges": sourceRanges
+            case "maglev": try maglev()
             default: throw unknown(name)
             }
         return .object([(name, .array(content))])
     }
 
     private func unknown(_ name: String) -> MapError {
-        if name == "maglev" {
-            return MapError(problem: "is not built: backends are chosen at random", hint: "the maps are \(known)")
-        }
         if pipeline().maps.contains(where: { $0.name == name }) {
             return MapError(problem: "cannot be shown by itself", hint: "--maps maps lists its size")
         }
@@ -110,6 +108,33 @@ package struct MapDumps {
             return .object([
                 ("index", .number(index)), ("backend", .string("\(backend.address):\(backend.port)")),
                 ("local", .bool(backend.isLocal)), ("service", .string(owner)),
+            ])
+        }
+    }
+
+    /// A table per port of a Service, over the endpoints of policy Cluster.
+    private func maglev() throws(MapError) -> [JSONValue] {
+        guard case .maglev(let size) = table.algorithm else {
+            throw MapError(
+                problem: "is not built: the algorithm is \(table.algorithm.word)",
+                hint: "proxy.algorithm: maglev"
+            )
+        }
+        let hostPorts = Set(cluster.rules.frontends.filter { $0.kind == .hostPort }.map(\.servicePort))
+        return cluster.rules.servicePorts.enumerated().compactMap { number, port in
+            guard !port.cluster.isEmpty, !hostPorts.contains(number) else { return nil }
+            // Written at once: a value for each of so many entries would take a hundred times the memory.
+            var entries = TextBuffer(capacity: size * 3)
+            entries.append("[")
+            for (slot, entry) in port.maglevTable(size: size).enumerated() {
+                if slot > 0 { entries.append(",") }
+                entries.append(UInt64(entry))
+            }
+            entries.append("]")
+            return .object([
+                ("service", .string(port.name)), ("size", .number(size)),
+                ("backends", .array(port.cluster.map { .string("\($0.address):\($0.port)") })),
+                ("entries", .written(entries.bytes)),
             ])
         }
     }

@@ -20,7 +20,7 @@ struct ProbeSession: ~Copyable {
         pipeline = Pipeline(
             cluster.datapathConfiguration(seed: seed, isReplay: true),
             interfaces: interfaces,
-            services: ServiceTable(cluster.rules, seed: seed)
+            services: cluster.serviceTable(seed: seed)
         )
         let last = interfaces.interfaces.indices.last ?? 0
         uplink = UInt16(interfaces.interfaces.firstIndex { $0.role == .uplink } ?? last)
@@ -57,7 +57,8 @@ struct ProbeSession: ~Copyable {
             sourceRole: pipeline.role(of: packet.tuple.source),
             destinationRole: pipeline.role(of: packet.tuple.destination),
             interfaces: pipeline.interfaces,
-            configuration: pipeline.configuration
+            configuration: pipeline.configuration,
+            algorithm: pipeline.services.algorithm
         )
         return ProbeStep(
             packet: packet,

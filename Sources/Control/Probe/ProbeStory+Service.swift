@@ -44,7 +44,16 @@ extension ProbeStory {
         let place = "\(chosen)\(isLocal ? " on this node" : "")"
         let scope = "the \(match.scope.rawValue) set"
         if set.count == 1 { return "\(place), the only endpoint of \(scope)" }
-        return "\(place), one of the \(set.count) endpoints of \(scope), at random with seed \(configuration.seed)"
+        return "\(place), one of the \(set.count) endpoints of \(scope), \(how)"
+    }
+
+    /// How the algorithm came to its choice.
+    private var how: String {
+        switch algorithm {
+        case .random: "at random with seed \(configuration.seed)"
+        case .roundRobin: "the first in turn"
+        case .maglev(let size): "by the flow's hash in a Maglev table of \(size)"
+        }
     }
 
     /// Why the source is replaced, or kept.

@@ -23,6 +23,7 @@ struct ProbeStory: Sendable {
     let destinationRole: AddressRole
     let interfaces: InterfaceTable
     let configuration: DatapathConfiguration
+    let algorithm: BalancingAlgorithm
 
     /// A stage for each program that ran.
     var stages: [ProbeStage] {

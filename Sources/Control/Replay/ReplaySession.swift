@@ -61,7 +61,7 @@ package struct ReplaySession: ~Copyable {
         pipeline = Pipeline(
             configuration,
             interfaces: interfaces,
-            services: ServiceTable(cluster.rules, seed: settings.seed)
+            services: cluster.serviceTable(seed: settings.seed)
         )
         batch = Batch(keepsPreimages: settings.trace != nil)
         let last = interfaces.interfaces.indices.last ?? 0

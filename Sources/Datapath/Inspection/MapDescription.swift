@@ -66,6 +66,7 @@ extension ServiceTable {
             fixed("services", "hash", "address, port, protocol", "frontend", frontendIndex.count),
             fixed("service-ports", "array", "index", "endpoint sets, affinity", servicePorts.count),
             fixed("backends", "array", "index", "address, port, local", backends.count),
+            fixed("maglev", "array", "table, slot", "backend index", maglevEntryCount),
             fixed("source-ranges", "array", "index", "prefix", sourceRanges.count),
             fixed("addresses", "hash", "address", "ClusterIP or external", addressIndex.count),
         ]

@@ -18,6 +18,8 @@ package struct ServiceSpecification: Sendable {
         package var hasAny: Bool
         /// Session affinity by client address, in seconds; 0 for none.
         package var affinitySeconds: UInt32
+        /// The protocol of the port.
+        package var transport: TransportProtocol
 
         /// A ServicePort from its parts.
         package init(
@@ -26,7 +28,8 @@ package struct ServiceSpecification: Sendable {
             cluster: [Backend],
             local: [Backend],
             hasAny: Bool,
-            affinitySeconds: UInt32 = 0
+            affinitySeconds: UInt32 = 0,
+            transport: TransportProtocol = .tcp
         ) {
             self.identifier = identifier
             self.name = name
@@ -34,6 +37,7 @@ package struct ServiceSpecification: Sendable {
             self.local = local
             self.hasAny = hasAny
             self.affinitySeconds = affinitySeconds
+            self.transport = transport
         }
     }
 

@@ -11,6 +11,10 @@ package final class ServiceTable: Sendable {
     struct EndpointSet: BitwiseCopyable {
         var first: UInt32
         var count: UInt32
+        /// The number of its Maglev table, where there are any.
+        var table: UInt32
+
+        static let noTable = UInt32.max
     }
 
     struct ServicePort: BitwiseCopyable {
@@ -42,29 +46,44 @@ package final class ServiceTable: Sendable {
     let servicePorts: FixedArray<ServicePort>
     let backends: FixedArray<Backend>
     let sourceRanges: FixedArray<IPv4Prefix>
+    /// How backends are chosen.
+    package let algorithm: BalancingAlgorithm
+    let maglev: MaglevTables
+    var maglevEntryCount: Int { maglev.entryCount }
     /// A bit for each port that a host port takes.
     private let hostPorts: FixedArray<UInt64>
     /// The rules that the table was made from, for those who show it.
     package let specification: ServiceSpecification
 
     /// Lays out the rules; the same rules and seed give the same table.
-    package init(_ specification: ServiceSpecification, seed: UInt64) {
+    package init(_ specification: ServiceSpecification, seed: UInt64, algorithm: BalancingAlgorithm = .random) {
+        self.algorithm = algorithm
         self.specification = specification
         let backendCount = specification.servicePorts.reduce(0) { $0 + $1.cluster.count + $1.local.count }
         var backends = FixedArray<Backend>(count: backendCount)
         var ports = FixedArray<ServicePort>(count: specification.servicePorts.count)
         var next = 0
-        func place(_ set: [Backend], in backends: inout FixedArray<Backend>) -> EndpointSet {
+        var sets: [(backends: [Backend], transport: TransportProtocol)] = []
+        func place(
+            _ set: [Backend],
+            _ transport: TransportProtocol,
+            in backends: inout FixedArray<Backend>
+        ) -> EndpointSet {
             let first = next
+            var table = EndpointSet.noTable
+            if case .maglev(let size) = algorithm, !set.isEmpty, set.count <= size {
+                table = UInt32(sets.count)
+                sets.append((backends: set, transport: transport))
+            }
             for backend in set {
                 backends[next] = backend
                 next += 1
             }
-            return EndpointSet(first: UInt32(first), count: UInt32(set.count))
+            return EndpointSet(first: UInt32(first), count: UInt32(set.count), table: table)
         }
         for (number, port) in specification.servicePorts.enumerated() {
-            let cluster = place(port.cluster, in: &backends)
-            let local = port.local == port.cluster ? cluster : place(port.local, in: &backends)
+            let cluster = place(port.cluster, port.transport, in: &backends)
+            let local = port.local == port.cluster ? cluster : place(port.local, port.transport, in: &backends)
             ports[number] = ServicePort(
                 identifier: port.identifier,
                 affinitySeconds: port.affinitySeconds,
@@ -112,6 +131,9 @@ package final class ServiceTable: Sendable {
         self.backends = backends
         self.sourceRanges = ranges
         self.hostPorts = hostPorts
+        var size = 0
+        if case .maglev(let tableSize) = algorithm { size = tableSize }
+        maglev = MaglevTables(sets, size: size)
     }
 
     @inline(__always) static func key(_ address: IPv4Address, _ port: UInt16, _ transport: TransportProtocol) -> UInt64

@@ -50,9 +50,11 @@ extension Pipeline {
     }
 
     /// The endpoint for a new flow: the one that its client had last, where the Service wants that and the set still has
-    /// it; else one at random (service-rules 7).
+    /// it; else one by the algorithm (service-rules 7).
     private mutating func chooseBackend(
-        _ packet: inout Packet, _ set: ServiceTable.EndpointSet, _ port: ServiceTable.ServicePort
+        _ packet: inout Packet,
+        _ set: ServiceTable.EndpointSet,
+        _ port: ServiceTable.ServicePort
     ) -> Backend {
         if port.affinitySeconds > 0 {
             packet.affinitySeconds = port.affinitySeconds
@@ -63,7 +65,28 @@ extension Pipeline {
                 }
             }
         }
-        return services.backends[set.first &+ generator.next(below: set.count)]
+        return services.backends[set.first &+ choice(packet, set, port)]
+    }
+
+    /// The index of a backend in its set, by the algorithm of the table.
+    private mutating func choice(
+        _ packet: Packet,
+        _ set: ServiceTable.EndpointSet,
+        _ port: ServiceTable.ServicePort
+    ) -> UInt32 {
+        switch services.algorithm {
+        case .roundRobin:
+            let place = Int(port.identifier) % turns.count
+            turns[place] &+= 1
+            return (turns[place] &- 1) % set.count
+        case .maglev where set.table != ServiceTable.EndpointSet.noTable:
+            var tuple = packet.tuple
+            // A client that is bound to its backend is so from all its ports.
+            if port.affinitySeconds > 0 { tuple.sourcePort = 0 }
+            return services.maglev.choice(table: set.table, hash: MaglevHash.hash(tuple, packet.transport))
+        case .random, .maglev:
+            return generator.next(below: set.count)
+        }
     }
 
     /// The set that a destination uses for a source (service-rules 5).

@@ -25,8 +25,12 @@ extension Pipeline {
         flows.flows[flow].count(.original, length: Int(packet.totalLength))
         if packet.affinitySeconds > 0 {
             affinity.remember(
-                packet.tuple.source, service: packet.service, backend: packet.backend, seconds: packet.affinitySeconds,
-                now: packet.now)
+                packet.tuple.source,
+                service: packet.service,
+                backend: packet.backend,
+                seconds: packet.affinitySeconds,
+                now: packet.now
+            )
         }
         packet.marks.insert(.opensFlow)
         packet.flow = flows.flows[flow].identifier

@@ -136,7 +136,8 @@ package struct ServiceCompiler {
                 cluster: categories.cluster.map(\.backend),
                 local: categories.local.map(\.backend),
                 hasAny: categories.hasAny,
-                affinitySeconds: UInt32(clamping: service.clientIPAffinity ?? 0)
+                affinitySeconds: UInt32(clamping: service.clientIPAffinity ?? 0),
+                transport: transport
             )
         )
         return rules.servicePorts.count - 1

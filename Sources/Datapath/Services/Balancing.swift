@@ -1,0 +1,91 @@
+internal import Tables
+internal import Wire
+
+/// How the backend of a new flow is chosen from its endpoint set.
+package enum BalancingAlgorithm: Hashable, Sendable {
+    /// Each endpoint with the same chance, from the worker's generator.
+    case random
+    /// Each endpoint in its turn.
+    case roundRobin
+    /// By the flow's hash in a Maglev table of this size, Cilium's parameters: every node chooses the same.
+    case maglev(tableSize: Int)
+
+    /// What events and reports call it.
+    package var word: String {
+        switch self {
+        case .random: "random"
+        case .roundRobin: "round-robin"
+        case .maglev: "maglev"
+        }
+    }
+}
+
+/// The hash of a flow for Maglev: Jenkins' hash of three words, over the fields and in the order of Cilium
+/// (bpf/lib/hash.h `hash_from_tuple_v4`), which sees the fields as they lie in memory.
+enum MaglevHash {
+    /// The IPv4 half of Cilium's default seed: bytes four to seven.
+    private static let seed: UInt32 = 0x71dc_da46
+
+    static func hash(_ tuple: FlowTuple, _ transport: TransportProtocol) -> UInt32 {
+        let ports = UInt32(tuple.destinationPort.byteSwapped) << 16 | UInt32(tuple.sourcePort.byteSwapped)
+        return mix(tuple.source.bits.byteSwapped, ports, UInt32(transport.rawValue))
+    }
+
+    /// `jhash_3words` of include/linux/jhash.h.
+    private static func mix(_ first: UInt32, _ second: UInt32, _ third: UInt32) -> UInt32 {
+        let start = 0xdead_beef &+ 12 &+ seed
+        var a = start &+ first
+        var b = start &+ second
+        var c = start &+ third
+        c = (c ^ b) &- rotate(b, 14)
+        a = (a ^ c) &- rotate(c, 11)
+        b = (b ^ a) &- rotate(a, 25)
+        c = (c ^ b) &- rotate(b, 16)
+        a = (a ^ c) &- rotate(c, 4)
+        b = (b ^ a) &- rotate(a, 14)
+        c = (c ^ b) &- rotate(b, 24)
+        return c
+    }
+
+    private static func rotate(_ value: UInt32, _ count: UInt32) -> UInt32 { value << count | value >> (32 - count) }
+}
+
+/// The Maglev tables of the endpoint sets of a service table, one behind the other.
+struct MaglevTables: ~Copyable, Sendable {
+    private let entries: FixedArray<UInt16>
+    /// The number of slots of each table.
+    let size: Int
+    /// The slots of all tables.
+    var entryCount: Int { entries.count }
+
+    /// Tables for sets of backends, in their order.
+    init(_ sets: [(backends: [Backend], transport: TransportProtocol)], size: Int) {
+        var entries = FixedArray<UInt16>(count: sets.count * size)
+        for (number, set) in sets.enumerated() {
+            for (slot, entry) in Self.table(set.backends, set.transport, size: size).enumerated() {
+                entries[number * size + slot] = entry
+            }
+        }
+        self.entries = entries
+        self.size = size
+    }
+
+    /// One table: for each slot the index of a backend.
+    static func table(_ backends: [Backend], _ transport: TransportProtocol, size: Int) -> [UInt16] {
+        let name = transport == .udp ? "UDP" : "TCP"
+        let members = backends.map { backend in
+            MaglevTable.Member(key: Array("[\(backend.address):\(backend.port)/\(name),State:active]".utf8))
+        }
+        return MaglevTable.build(members, size: size)
+    }
+
+    /// The index of the backend for a flow's hash.
+    func choice(table: UInt32, hash: UInt32) -> UInt32 {
+        UInt32(entries[Int(table) &* size &+ Int(hash) % size])
+    }
+}
+
+extension ServiceSpecification.ServicePort {
+    /// The Maglev table over the endpoints of policy Cluster: for each slot the index of an endpoint.
+    package func maglevTable(size: Int) -> [UInt16] { MaglevTables.table(cluster, transport, size: size) }
+}
