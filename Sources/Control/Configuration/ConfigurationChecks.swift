@@ -37,7 +37,7 @@ extension ConfigurationReader {
         var places: [String: Int] = [:]
         for (index, interface) in interfaces.enumerated() {
             let path = "interfaces[\(index)]"
-            if interface.name.isEmpty || interface.name.utf8.count > 15 || !interface.name.allSatisfy(isNameCharacter) {
+            if !isName(interface.name) {
                 settings.fault(
                     "\(path).name",
                     "\(interface.name.debugDescription) is no name for an interface (1 to 15 characters)"
@@ -70,6 +70,11 @@ extension ConfigurationReader {
             settings.fault("interfaces", "\(count) interfaces are \(what); there can be one")
         }
         if interfaces.count > 4096 { settings.fault("interfaces", "\(interfaces.count) interfaces are more than 4096") }
+    }
+
+    /// Whether the kernel takes a name for an interface (dev_valid_name).
+    private static func isName(_ name: String) -> Bool {
+        (1...15).contains(name.utf8.count) && name != "." && name != ".." && name.allSatisfy(isNameCharacter)
     }
 
     private static func isNameCharacter(_ character: Character) -> Bool {
