@@ -45,6 +45,9 @@ package enum ConfigurationReader {
         guard let text = String(validating: bytes, as: UTF8.self), !bytes.contains(0) else {
             throw ConfigurationError(faults: ["\(name): is not UTF-8 text"])
         }
+        guard !AliasLimit.isExceeded(by: bytes) else {
+            throw ConfigurationError(faults: ["\(name): its aliases stand for more than \(AliasLimit.values) values"])
+        }
         let root: Yams.Node?
         do {
             root = try Yams.compose(yaml: text)
