@@ -85,7 +85,7 @@ let package = Package(
         ),
         .testTarget(
             name: "ControlTests",
-            dependencies: ["Control", "Capture", "Datapath", "Wire"],
+            dependencies: ["Control", "Capture", "Datapath", "Devices", "Wire", "TestSupport"],
             swiftSettings: settings
         ),
     ]
