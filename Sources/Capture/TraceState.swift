@@ -3,6 +3,8 @@ internal import Synchronization
 /// What went wrong with a trace, if anything: set once by the writer's thread, read by all.
 final class TraceState: Sendable {
     let hasFailed = Atomic<Bool>(false)
+    /// Whether the writer's thread has done all it had to do.
+    let hasEnded = Atomic<Bool>(false)
     private let first = Mutex<CaptureError?>(nil)
 
     /// The first error.

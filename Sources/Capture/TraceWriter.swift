@@ -26,12 +26,14 @@ package final class TraceWriter: Sendable {
     private let wake: TraceWake
     private let state: TraceState
     private let thread: Mutex<pthread_t?>
+    private let path: String
 
     /// Creates the trace at `path`, `-` being standard output, and starts its thread.
     package init(path: String, options: TraceOptions, comment: @escaping TraceCommentFormatter) throws(CaptureError) {
         if let reason = Self.objection(to: options, path: path) {
             throw CaptureError(.usage, file: path == "-" ? "standard output" : path, reason: reason)
         }
+        self.path = path == "-" ? "standard output" : path
         let wake = TraceWake()
         let state = TraceState()
         let rings = (0..<max(options.producers, 1)).map { _ in
@@ -45,7 +47,7 @@ package final class TraceWriter: Sendable {
             files.end(losses: [])
             throw error
         }
-        let job = TraceJob(files: files, rings: rings, wake: wake)
+        let job = TraceJob(files: files, rings: rings, wake: wake, state: state)
         var created = pthread_t()
         // Safe: the thread takes over the reference that the box holds.
         let box = unsafe Unmanaged.passRetained(job)
@@ -70,7 +72,7 @@ package final class TraceWriter: Sendable {
         if let error = state.error, result != 0 { throw error }
     }
 
-    deinit { join() }
+    deinit { _ = join(within: nil) }
 
     /// A worker's end of the trace; nil if it was handed out before, or there are fewer `producers`.
     package func producer(_ index: Int = 0) -> TraceProducer? {
@@ -90,15 +92,37 @@ package final class TraceWriter: Sendable {
     }
 
     /// Writes all that was flushed, ends the trace, and throws what went wrong from beginning to end.
-    package func finish() throws(CaptureError) {
-        join()
+    ///
+    /// With a limit in seconds it also throws when the end takes longer: whoever reads the other end of a pipe has
+    /// stopped reading. The thread is left to itself then, and the process had better end.
+    package func finish(within seconds: Int? = nil) throws(CaptureError) {
+        guard join(within: seconds) else {
+            throw CaptureError(
+                .write,
+                file: path,
+                reason: "nobody reads what is written; given up after \(seconds ?? 0) s"
+            )
+        }
         if let error = state.error { throw error }
     }
 
-    private func join() {
-        guard let thread = thread.withLock({ $0.take() }) else { return }
+    /// Ends a trace that is of no use because something else failed: its files go, as after an error of its own.
+    package func abandon() {
+        state.fail(CaptureError(.write, file: path, reason: "given up"))
+        _ = join(within: nil)
+    }
+
+    /// Waits for the thread; false when that takes longer than the limit.
+    private func join(within seconds: Int?) -> Bool {
+        guard let thread = thread.withLock({ $0.take() }) else { return true }
         wake.close()
+        if let seconds {
+            // In steps of 10 ms: this happens once, at the end of a process.
+            for _ in 0..<seconds * 100 where !state.hasEnded.load(ordering: .acquiring) { usleep(10_000) }
+            guard state.hasEnded.load(ordering: .acquiring) else { return false }
+        }
         pthread_join(thread, nil)  // The thread was created here and is joined once.
+        return true
     }
 
     private static func objection(to options: TraceOptions, path: String) -> String? {
@@ -115,9 +139,10 @@ private final class TraceJob: Sendable {
     private let files: TraceFiles
     private let rings: [TraceRing]
     private let wake: TraceWake
+    private let state: TraceState
 
-    init(files: TraceFiles, rings: [TraceRing], wake: TraceWake) {
-        (self.files, self.rings, self.wake) = (files, rings, wake)
+    init(files: TraceFiles, rings: [TraceRing], wake: TraceWake, state: TraceState) {
+        (self.files, self.rings, self.wake, self.state) = (files, rings, wake, state)
     }
 
     func run() {
@@ -135,5 +160,6 @@ private final class TraceJob: Sendable {
             wake.waitForWork { consumers.contains { $0.hasWork } }
         }
         files.end(losses: rings)
+        state.hasEnded.store(true, ordering: .releasing)
     }
 }

@@ -42,7 +42,12 @@ struct Culvert: AsyncParsableCommand {
             let code = exitCode(for: error)
             // ArgumentParser says 64 for bad usage; the contract says 2.
             if code == .success { exit(withError: error) }
-            writeToStandardError(fullMessage(for: error) + "\n")
+            let line = message(for: error).split(separator: "\n").first.map(String.init) ?? "bad usage"
+            let command = CommandLine.arguments.dropFirst().first { !$0.hasPrefix("-") }
+            let help = command.flatMap { name in
+                configuration.subcommands.contains { $0._commandName == name } ? "culvert \(name) --help" : nil
+            }
+            Failure(lines: [line], hint: help ?? "culvert --help", code: 2).report()
             Glibc.exit(code == ExitCode(1) ? 1 : 2)
         }
     }

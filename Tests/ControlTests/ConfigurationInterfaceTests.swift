@@ -54,13 +54,30 @@ struct ConfigurationInterfaceTests {
     ])
     func oneInterface(_ wrong: FaultCase) { #expect(faults(ofInterface: wrong.text) == wrong.faults) }
 
+    @Test func whatIsReachedIsUnique() {
+        let text = """
+            cluster: {serviceCIDR: 10.96.0.0/16}
+            interfaces:
+            - {name: eth0, netns: a, address: 10.0.0.1/32, reaches: [10.1.0.0/16]}
+            - {name: eth0, netns: b, address: 10.0.0.1/32, reaches: [10.1.0.0/16]}
+            - {name: eth0, netns: c, address: 10.96.0.9/32}
+            """
+        #expect(
+            faults(with: text) == [
+                "interfaces[1].reaches[0]: 10.1.0.0/16 is in interfaces[0].reaches[0] too",
+                "interfaces[1].address: 10.0.0.1/32 is in interfaces[0].address too",
+                "interfaces[2].address: 10.96.0.9/32 overlaps cluster.serviceCIDR (10.96.0.0/16)",
+            ]
+        )
+    }
+
     @Test func labelsAreUnique() {
         let text = """
             interfaces:
             - {name: eth0, netns: a, address: 10.0.0.1/32}
             - {name: eth1, netns: /run/netns/a, address: 10.0.0.2/32}
             - {name: eth0, netns: b, address: 10.0.0.3/32, label: a}
-            - {name: eth0, netns: c, address: 10.0.0.3/32}
+            - {name: eth0, netns: c, address: 10.0.0.4/32}
             """
         #expect(
             faults(with: text) == [

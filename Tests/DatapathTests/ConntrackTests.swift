@@ -218,3 +218,35 @@ struct ConntrackTests {
         #expect(flow?.replyPackets == 1 && flow?.replyBytes == 40)
     }
 }
+
+@Suite("What is not sent changes nothing")
+struct UnsentTests {
+    typealias W = World
+
+    @Test("a SYN that ends here does not end the flow whose place it would take")
+    func reuseThatFails() {
+        let harness = DatapathHarness()
+        harness.send(tcp(W.client, 40000, to: W.vip, 80, .syn))
+        harness.send(tcp(W.backend, 8080, to: W.client, 40000, [.syn, .ack]))
+        harness.send(tcp(W.client, 40000, to: W.vip, 80, .rst), at: 1)
+        var expiring = PacketBuilder(from: W.client, to: W.vip)
+        expiring.timeToLive = 1
+        #expect(harness.send(expiring.tcp(40000, 80, flags: .syn), at: 2).reason == .ttlExpired)
+        let late = harness.send(tcp(W.backend, 8080, to: W.client, 40000, .ack), at: 3)
+        #expect(late.verdict == .forward, "the old flow is still translated")
+        let again = harness.send(tcp(W.client, 40000, to: W.vip, 80, .syn), at: 4)
+        #expect(again.packet.conntrack == .new)
+        #expect(again.packet.translated.sourcePort == 40000, "the flow that goes is no clash")
+        #expect(harness.flows.count == 1)
+    }
+
+    @Test("an ICMP error to another than the sender of what it quotes is unrelated")
+    func errorToSomebodyElse() {
+        let harness = DatapathHarness()
+        let sent = udp(W.client, 1000, to: W.outside, 2000)
+        harness.send(sent)
+        let stray = harness.send(icmpError(W.router, to: IPv4Address(10, 244, 2, 77), about: sent))
+        #expect(stray.reason == .icmpUnrelated)
+        #expect(stray.sent.isEmpty)
+    }
+}

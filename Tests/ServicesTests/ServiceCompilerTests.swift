@@ -69,11 +69,15 @@ struct ServiceCompilerTests {
     func hostPorts() throws {
         let here = pod("a", "10.244.0.1", spec: ", hostPort: 8081")
         let there = pod("b", "10.244.1.1", node: "node-b", spec: ", hostPort: 8082")
-        let bound = pod("c", "10.244.0.3", spec: ", hostPort: 8083, hostIP: 192.0.2.77")
-        let rules = try compile(here, there, bound)
-        #expect(frontends(rules) == ["HostPort 192.0.2.10:8081/tcp", "HostPort 192.0.2.77:8083/tcp"])
-        #expect(rules.servicePorts.map { $0.cluster.map(\.text) } == [["10.244.0.1:8080*"], ["10.244.0.3:8080*"]])
-        #expect(rules.hostPorts == [8081, 8083])
+        let bound = pod("c", "10.244.0.3", spec: ", hostPort: 8083, hostIP: 192.0.2.10")
+        // An address of somebody else must not be captured.
+        let foreign = pod("d", "10.244.0.4", spec: ", hostPort: 53, hostIP: 8.8.8.8")
+        let rules = try compile(here, there, bound, foreign)
+        #expect(frontends(rules) == ["HostPort 192.0.2.10:8081/tcp", "HostPort 192.0.2.10:8083/tcp"])
+        #expect(
+            rules.servicePorts.prefix(2).map { $0.cluster.map(\.text) } == [["10.244.0.1:8080*"], ["10.244.0.3:8080*"]]
+        )
+        #expect(rules.hostPorts == [8081, 8083, 53])
     }
 
     @Test("The order of files changes nothing", arguments: 0..<24)

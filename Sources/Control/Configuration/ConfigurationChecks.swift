@@ -1,3 +1,4 @@
+internal import Devices
 internal import Wire
 
 // What single settings cannot show: how they fit together.
@@ -11,6 +12,7 @@ extension ConfigurationReader {
         }
         checkBlocks(configuration, settings)
         checkInterfaces(configuration.interfaces, settings)
+        checkReached(configuration, settings)
     }
 
     /// Blocks that overlap would make one address mean two things.
@@ -75,6 +77,28 @@ extension ConfigurationReader {
     /// Whether the kernel takes a name for an interface (dev_valid_name).
     private static func isName(_ name: String) -> Bool {
         (1...15).contains(name.utf8.count) && name != "." && name != ".." && name.allSatisfy(isNameCharacter)
+    }
+
+    /// What leads to one interface cannot lead to another, and not to a Service or the node.
+    private static func checkReached(_ configuration: Configuration, _ settings: SettingsReader) {
+        var owners: [IPv4Prefix: String] = [:]
+        for address in configuration.node.addresses { owners[IPv4Prefix(address, length: 32)] = "node.addresses" }
+        for (index, interface) in configuration.interfaces.enumerated() where !interface.isHost {
+            var reached = interface.reaches.enumerated().map {
+                ("interfaces[\(index)].reaches[\($0.offset)]", $0.element)
+            }
+            if let address = interface.address {
+                reached.append(("interfaces[\(index)].address", IPv4Prefix(address.address, length: 32)))
+            }
+            for (path, prefix) in reached {
+                if let owner = owners.updateValue(path, forKey: prefix) {
+                    settings.fault(path, "\(prefix) is in \(owner) too")
+                }
+                if let services = configuration.cluster.serviceCIDR, services.overlaps(prefix) {
+                    settings.fault(path, "\(prefix) overlaps cluster.serviceCIDR (\(services))")
+                }
+            }
+        }
     }
 
     private static func isNameCharacter(_ character: Character) -> Bool {

@@ -87,9 +87,10 @@ package final class Daemon: ServiceLifecycle.Service {
         )
     }
 
-    /// Moves packets until a graceful shutdown; finishes the trace.
+    /// Moves packets until a graceful shutdown; finishes the trace, however it ended.
     package func run() async throws {
         logger.info("ready")
+        var failure: DaemonError?
         do {
             let summary = try await withGracefulShutdownHandler {
                 try await worker.run()
@@ -97,17 +98,21 @@ package final class Daemon: ServiceLifecycle.Service {
                 stop.raise()
             }
             logger.info("\(summary)")
-        } catch let error as SystemError {
-            throw DaemonError(error)
+        } catch let error as DaemonError {
+            failure = error
         }
-        guard let writer else { return }
         do throws(CaptureError) {
-            try writer.finish()
+            // A reader that has stopped reading must not keep the daemon from ending.
+            try writer?.finish(within: Self.secondsForTrace)
         } catch {
-            throw DaemonError("\(error)")
+            failure = failure ?? DaemonError("\(error)")
         }
-        if writer.lostRecords > 0 {
-            logger.warning("the trace lacks \(writer.lostRecords) packets: the writer fell behind")
+        if let failure { throw failure }
+        if let lost = writer?.lostRecords, lost > 0 {
+            logger.warning("the trace lacks \(lost) packets: the writer fell behind")
         }
     }
+
+    /// How long the end of the trace may take.
+    private static let secondsForTrace = 5
 }

@@ -48,6 +48,8 @@ final class Port {
         } else {
             configuration.addresses = interface.address.map { [$0] } ?? []
         }
+        configuration.routes = Self.distinct(configuration.routes)
+        configuration.addresses = Self.distinct(configuration.addresses)
         let namespace =
             if let name = interface.namespace {
                 name.contains("/") ? try NetworkNamespace(path: name) : try NetworkNamespace(named: name)
@@ -56,5 +58,10 @@ final class Port {
             }
         let tun = try TunInterface.create(configuration, in: namespace)
         return Port(label: interface.label, queue: tun.takeQueue())
+    }
+
+    private static func distinct<Element: Hashable>(_ elements: [Element]) -> [Element] {
+        var seen = Set<Element>()
+        return elements.filter { seen.insert($0).inserted }
     }
 }

@@ -42,41 +42,47 @@ struct Worker: ~Copyable {
         self.stop = stop
     }
 
-    /// Runs until it is told to stop, or no port is left.
-    mutating func run() throws(SystemError) {
+    /// Runs until it is told to stop; ends with an error when the system fails or no port is left.
+    mutating func run() throws(DaemonError) {
+        do throws(SystemError) {
+            try loop()
+        } catch {
+            throw DaemonError(error)
+        }
+        if !stop.isRaised { throw DaemonError("interfaces: all of them were deleted") }
+    }
+
+    private mutating func loop() throws(SystemError) {
         var epoll = try Epoll(capacity: ports.count + 1)
         for (number, port) in ports.enumerated() { try epoll.add(port.queue.pollDescriptor, token: UInt64(number)) }
         try epoll.add(stop.event.descriptor.number, token: Self.stopToken)
         var turn = 0
-        while !stop.isRaised {
-            let events = try epoll.wait(milliseconds: pipeline.flows.count > 0 ? 1000 : nil)
-            var mayHaveMore = events > 0
-            while mayHaveMore && !stop.isRaised {
-                mayHaveMore = false
-                batch.clear()
-                // Another port goes first each time, so that none can keep the others waiting.
-                turn &+= 1
-                for step in 0..<events {
-                    let token = epoll[(turn &+ step) % events].token
-                    if token == Self.stopToken { continue }
-                    let port = ports[Int(token)]
-                    if try read(port, Int(token)) { mayHaveMore = true }
-                    if port.isGone { try? epoll.remove(port.queue.pollDescriptor) }
-                }
-                if batch.count > 0 { try processBatch() }
+        var isBusy = false
+        while !stop.isRaised && !ports.allSatisfy(\.isGone) {
+            // While there is work the ports are asked again after each batch, so that none waits for another.
+            let events = try epoll.wait(milliseconds: isBusy ? 0 : pipeline.flows.count > 0 ? 1000 : nil)
+            batch.clear()
+            turn &+= 1
+            let share = max(Batch.maximumCount / max(events, 1), 1)
+            for step in 0..<events {
+                let token = epoll[(turn &+ step) % events].token
+                if token == Self.stopToken { continue }
+                let port = ports[Int(token)]
+                try read(port, Int(token), atMost: share)
+                if port.isGone { try? epoll.remove(port.queue.pollDescriptor) }
             }
+            isBusy = batch.count > 0
             if let table = mailbox.take(since: &seenGeneration) { pipeline.replaceServices(table) }
+            if isBusy { try processBatch() }
             pipeline.expire(now: UInt64(monotonicNanoseconds()))
-            if ports.allSatisfy(\.isGone) {
-                logger.error("no interface is left")
-                return
-            }
         }
     }
 
-    /// Fills the batch from a port; true when the port may have more.
-    private mutating func read(_ port: Port, _ number: Int) throws(SystemError) -> Bool {
-        while batch.count < Batch.maximumCount {
+    /// Adds frames of a port to the batch, as long as there are any and both have room.
+    private mutating func read(_ port: Port, _ number: Int, atMost share: Int) throws(SystemError) {
+        var left = share
+        while left > 0 && batch.count < Batch.maximumCount {
+            left -= 1
             let result: ReadResult
             do {
                 var buffer = batch.frames.buffer(batch.count, header: port.queue.headerSize)
@@ -91,18 +97,16 @@ struct Worker: ~Copyable {
                 packet.ingress = UInt16(truncatingIfNeeded: number)
                 _ = batch.append(packet)
             case .empty, .down:
-                return false
+                return
             case .gone:
                 port.isGone = true
                 logger.warning("interface \(port.label) was deleted")
-                return false
+                return
             }
         }
-        return true
     }
 
     private mutating func processBatch() throws(SystemError) {
-        if let table = mailbox.take(since: &seenGeneration) { pipeline.replaceServices(table) }
         let now = UInt64(monotonicNanoseconds())
         let time = realtimeNanoseconds()
         var number = pipeline.counters.received
@@ -115,6 +119,10 @@ struct Worker: ~Copyable {
         pipeline.process(&batch)
         for index in 0..<batch.emissionCount { try write(batch.emissions[index]) }
         recorder?.record(&batch)
+        if recorder?.hasFailed ?? false {
+            logger.error("the trace cannot be written any more; traffic goes on without it")
+            recorder = nil
+        }
     }
 
     private mutating func write(_ emission: Emission) throws(SystemError) {
@@ -172,11 +180,13 @@ final class WorkerThread {
 
     init(_ worker: consuming Worker) { self.worker = worker }
 
-    /// Runs the worker on a thread of its own; gives what the log says of it at the end.
-    func run() async throws(SystemError) -> String {
-        let failure: SystemError? = await withCheckedContinuation { continuation in
+    /// Runs the worker on a thread of its own, and gives what the log says of it at the end.
+    ///
+    /// When this returns, or throws what ended the worker, its recorder is gone, so that the trace can be finished.
+    func run() async throws(DaemonError) -> String {
+        let failure: DaemonError? = await withCheckedContinuation { continuation in
             let thread = Thread { [self] in
-                do throws(SystemError) {
+                do throws(DaemonError) {
                     try worker.run()
                     continuation.resume(returning: nil)
                 } catch {

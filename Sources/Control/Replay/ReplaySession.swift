@@ -83,7 +83,13 @@ package struct ReplaySession: ~Copyable {
             names: NameTable(cluster.registry.names)
         )
         let writer = try TraceWriter(path: trace.path, options: traceOptions(trace), comment: formatter)
-        let damage = try record(&reader, writer, trace, write)
+        let damage: CaptureError?
+        do throws(CaptureError) {
+            damage = try record(&reader, writer, trace, write)
+        } catch {
+            writer.abandon()
+            throw error
+        }
         try writer.finish()
         if let damage { throw damage }
         return summary(reader)
@@ -157,7 +163,8 @@ package struct ReplaySession: ~Copyable {
                 guard let next = try reader.next(into: &frame) else { return true }
                 captured = next
             }
-            clock = max(clock, captured.time)
+            // Room is left above, so that no deadline can wrap; a capture that claims more has no real times.
+            clock = max(clock, min(captured.time, 1 << 62))
             var packet = Packet()
             packet.number = captured.number
             packet.time = captured.time

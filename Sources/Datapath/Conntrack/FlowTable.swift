@@ -57,9 +57,10 @@ package struct FlowTable: ~Copyable {
             && flows[reference.number].tuple(reference.direction) == tuple
     }
 
-    /// Whether a tuple is taken by a flow that is still alive.
-    func isTaken(_ tuple: FlowTuple, _ transport: TransportProtocol, now: UInt64) -> Bool {
-        !find(tuple, transport, hash: tuple.hash(transport, hash), now: now).isNone
+    /// Whether a tuple is taken by a flow that is still alive, other than the record `replaced`.
+    func isTaken(_ tuple: FlowTuple, _ transport: TransportProtocol, now: UInt64, replaced: UInt32 = 0) -> Bool {
+        let reference = find(tuple, transport, hash: tuple.hash(transport, hash), now: now)
+        return !reference.isNone && reference.number != replaced
     }
 
     /// Enters a flow with both its tuples; nil when the table is full.

@@ -59,7 +59,10 @@ package final class ServiceTable: Sendable {
     package init(_ specification: ServiceSpecification, seed: UInt64, algorithm: BalancingAlgorithm = .random) {
         self.algorithm = algorithm
         self.specification = specification
-        let backendCount = specification.servicePorts.reduce(0) { $0 + $1.cluster.count + $1.local.count }
+        let backendCount = specification.servicePorts.reduce(0) { sum, port in
+            // Equal sets share their places.
+            sum + port.cluster.count + (port.local == port.cluster ? 0 : port.local.count)
+        }
         var backends = FixedArray<Backend>(count: backendCount)
         var ports = FixedArray<ServicePort>(count: specification.servicePorts.count)
         var next = 0

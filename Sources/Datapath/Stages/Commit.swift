@@ -40,6 +40,7 @@ extension Pipeline {
 
     /// A record for a new flow; a full table gives up what is over before it refuses.
     private mutating func enter(_ packet: Packet, _ reply: FlowTuple) -> UInt32? {
+        if packet.replaces != 0 { flows.remove(packet.replaces) }
         if flows.count == flows.capacity { expire(now: packet.now, budget: .max) }
         return flows.insert(original: packet.tuple, reply: reply, transport: packet.transport, now: packet.now)
     }

@@ -37,7 +37,7 @@ extension Pipeline {
     private func isTaken(_ sent: FlowTuple, _ packet: Packet) -> Bool {
         var reply = sent.reversed
         if packet.transport == .icmp { reply.sourcePort = reply.destinationPort }
-        return flows.isTaken(reply, packet.transport, now: packet.now)
+        return flows.isTaken(reply, packet.transport, now: packet.now, replaced: packet.replaces)
     }
 
     /// Whether a port may be used for masquerading: not a system port, no NodePort, no host port.

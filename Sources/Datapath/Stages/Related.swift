@@ -49,6 +49,8 @@ extension Pipeline {
             return concernsService(packet, quote) ? .drop(.icmpUnrelated) : nil
         }
         if packet.icmpType == .sourceQuench { return .drop(.icmpUnsupported) }
+        // An error goes to whoever sent what it quotes (nf_conntrack_inet_error).
+        guard packet.tuple.destination == quote.tuple.source else { return .drop(.icmpUnrelated) }
         let direction = reference.direction
         flows.flows[reference.number].describe(&packet, direction)
         packet.conntrack = .related

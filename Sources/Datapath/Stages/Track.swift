@@ -78,7 +78,8 @@ extension Pipeline {
         let reference = flows.find(packet.tuple, packet.transport, hash: packet.hash, now: packet.now)
         guard !reference.isNone else { return nil }
         if isReuse(packet, reference) {
-            flows.remove(reference.number)
+            // It goes when the new one is entered: a packet that is not sent changes nothing.
+            packet.replaces = reference.number
             return nil
         }
         if isOffInterface(packet.tuple.source, ingress: packet.ingress) { return .drop(.martianSource) }

@@ -167,7 +167,8 @@ package struct ServiceCompiler {
                 )
             )
             rules.hostPorts.append(hostPort)
-            for nodeAddress in port.hostIP.map({ [$0] }) ?? node.addresses {
+            // A hostIP that is no address of the node's must not capture what is sent to somebody else.
+            for nodeAddress in node.addresses where port.hostIP == nil || port.hostIP == nodeAddress {
                 rules.frontends.append(
                     .init(
                         kind: .hostPort,
