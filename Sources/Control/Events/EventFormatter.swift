@@ -4,6 +4,8 @@ internal import Wire
 /// Writes what became of packets as events: an object of JSON or a line of text each (DESIGN section 5 is the contract).
 package struct EventFormatter: Sendable {
     private let interfaces: [String]
+    /// Whether lines for people mark what was not simply sent on; JSON never is colored.
+    package var isColored = false
     private let names: [String]
 
     /// `names` are those of the ServicePorts, by number.
@@ -93,12 +95,15 @@ package struct EventFormatter: Sendable {
         text.append(" ")
         text.append(label(packet.ingress))
         text.append(" ")
+        let color = isColored ? packet.verdict.color : nil
+        if let color { text.append("\u{1B}[\(color)m") }
         text.append(packet.verdict.word)
         if packet.reason != .none {
             text.append("(")
             text.append(packet.reason.id)
             text.append(")")
         }
+        if color != nil { text.append("\u{1B}[0m") }
         if packet.hasAddresses {
             text.append(" ")
             text.append(packet.transport.description)
@@ -198,4 +203,16 @@ extension Packet {
     var isSent: Bool { verdict == .forward || verdict == .pass || verdict == .local }
 
     var hasBackend: Bool { service != 0 && backend.port != 0 }
+}
+
+extension Verdict {
+    /// The color of a verdict that deserves a look, as SGR knows it: red for what was lost, yellow for what was refused.
+    fileprivate var color: Int? {
+        switch self {
+        case .drop: 31
+        case .reject: 33
+        case .hold: 36
+        case .forward, .pass, .local, .answer, .undecided: nil
+        }
+    }
 }

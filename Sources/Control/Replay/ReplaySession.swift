@@ -28,6 +28,8 @@ package struct ReplaySettings: Sendable {
     package var trace: TraceSettings?
     /// Whether packets from a frontend are turned back into what the backend had sent.
     package var reconstructsReplies = true
+    /// Whether events as text are colored.
+    package var isColored = false
     /// Called now and then with the number of packets so far; for someone who waits.
     package var progress: (@Sendable (UInt64) -> Void)?
 
@@ -119,7 +121,8 @@ package struct ReplaySession: ~Copyable {
         _ recorder: inout TraceRecorder?,
         _ write: ([UInt8]) throws(CaptureError) -> Void
     ) throws(CaptureError) -> CaptureError? {
-        let formatter = EventFormatter(interfaces: pipeline.interfaces, names: cluster.registry.names)
+        var formatter = EventFormatter(interfaces: pipeline.interfaces, names: cluster.registry.names)
+        formatter.isColored = settings.isColored
         var text = TextBuffer(capacity: 1 << 17)
         var damage: CaptureError?
         var isAtEnd = false

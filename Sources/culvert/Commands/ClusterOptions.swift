@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import Control
 internal import Foundation
+internal import Glibc
 internal import Kubernetes
 
 /// The options of every command that needs a cluster: its configuration and its manifests.
@@ -17,6 +18,23 @@ struct ClusterOptions: ParsableArguments {
 
     @Flag(name: [.customShort("q"), .long], help: "Print nothing but errors.")
     var quiet = false
+
+    @Option(help: "Color in text for people: auto (on a terminal, unless NO_COLOR is set), always or never.")
+    var color = Color.auto
+
+    enum Color: String, ExpressibleByArgument, CaseIterable { case auto, always, never }
+
+    /// Whether standard output gets color.
+    var isColored: Bool {
+        switch color {
+        case .always: return true
+        case .never: return false
+        case .auto:
+            let environment = ProcessInfo.processInfo.environment
+            let isUnwanted = !(environment["NO_COLOR"] ?? "").isEmpty || environment["TERM"] == "dumb"
+            return !isUnwanted && isatty(STDOUT_FILENO) == 1
+        }
+    }
 
     /// Loads and compiles; warnings go to standard error unless it is to be quiet.
     func load() throws(Failure) -> Cluster {

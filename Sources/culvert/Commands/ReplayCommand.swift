@@ -53,6 +53,7 @@ struct ReplayCommand: ParsableCommand {
         settings.filter = filter.isEmpty ? nil : filter.joined(separator: " ")
         settings.seed = seed
         settings.batch = batch
+        settings.isColored = cluster.isColored
         settings.output = cluster.quiet ? nil : output
         settings.trace = try traceFile.settings(input: input)
         settings.reconstructsReplies = replies == .reconstruct
