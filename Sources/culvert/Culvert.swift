@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import Glibc
+internal import Kubernetes
 
 /// The version that `culvert version` prints and traces carry.
 let culvertVersion = "0.1.0"
@@ -42,14 +43,21 @@ struct Culvert: AsyncParsableCommand {
             let code = exitCode(for: error)
             // ArgumentParser says 64 for bad usage; the contract says 2.
             if code == .success { exit(withError: error) }
-            let line = message(for: error).split(separator: "\n").first.map(String.init) ?? "bad usage"
-            let command = CommandLine.arguments.dropFirst().first { !$0.hasPrefix("-") }
-            let help = command.flatMap { name in
-                configuration.subcommands.contains { $0._commandName == name } ? "culvert \(name) --help" : nil
-            }
-            Failure(lines: [line], hint: help ?? "culvert --help", code: 2).report()
+            badUsage(message(for: error)).report()
             Glibc.exit(code == ExitCode(1) ? 1 : 2)
         }
+    }
+
+    /// What is wrong with the arguments, in a line, and where to read on.
+    private static func badUsage(_ message: String) -> Failure {
+        let line = message.split(separator: "\n").first.map(String.init) ?? "bad usage"
+        guard let word = CommandLine.arguments.dropFirst().first, !word.hasPrefix("-") else {
+            return .input([line], hint: "culvert --help")
+        }
+        let names = configuration.subcommands.map(\._commandName) + ["help"]
+        if names.contains(word) { return .input([line], hint: "culvert \(word) --help") }
+        let meant = Suggestion.nearest(to: word, in: names)
+        return .input(["\(word): is no command"], hint: meant.map { "did you mean culvert \($0)?" } ?? "culvert --help")
     }
 }
 
