@@ -31,6 +31,8 @@ package struct DatapathConfiguration: Sendable {
     package var unknownPorts = UnknownPorts.pass
     /// What becomes of TCP to a Service that begins without a SYN.
     package var midstream = Midstream.refuse
+    /// Whether TCP connections to endpoints that are gone are reset; kube-proxy leaves them alone.
+    package var resetsDeletedEndpoints = false
     /// How many flows can be tracked at once.
     package var conntrackCapacity = 262_144
     /// How long flows and incomplete datagrams are kept.

@@ -29,6 +29,9 @@ package struct Pipeline: ~Copyable {
     var turns = FixedArray<UInt32>(count: 65536)
     var errorRate = TokenBucket(perSecond: 1000, burst: 50)
     var generator: SplitMix64
+    /// How far flows and remembered clients were held against the service table since it came.
+    var flowWalk = CircularWalk()
+    var affinityWalk = CircularWalk()
     /// Fragments that wait for the first one of their datagram.
     package internal(set) var heldPackets = 0
     /// The node's addresses: membership by one lookup.
@@ -55,9 +58,6 @@ package struct Pipeline: ~Copyable {
         primaryAddress = configuration.nodeAddresses.first ?? .any
         tracker = FlowTracker(configuration.timeouts)
     }
-
-    /// Takes a new service table; established flows go on as they are.
-    package mutating func replaceServices(_ table: ServiceTable) { services = table }
 
     /// Decides about all packets of a batch and rewrites them in place; what leaves is in `batch.emissions`.
     package mutating func process(_ batch: inout Batch) {

@@ -20,6 +20,8 @@ package struct SystemError: Error, Equatable, Sendable {
         case epollWait = "epoll_wait"
         case timerCreate = "timerfd_create"
         case timerSet = "timerfd_settime"
+        case inotifyInit = "inotify_init1"
+        case inotifyAdd = "inotify_add_watch"
         case getLink = "RTM_GETLINK"
         case setLink = "RTM_SETLINK"
         case deleteLink = "RTM_DELLINK"
@@ -89,6 +91,8 @@ extension SystemError: CustomStringConvertible {
         switch (call, code) {
         case (.openTun, ENOENT), (.openTun, ENODEV), (.openTun, ENXIO):
             "load the TUN driver with `modprobe tun`; in a container, pass the device in (`--device /dev/net/tun`)"
+        case (.inotifyInit, EMFILE), (.inotifyAdd, ENOSPC):
+            "raise fs.inotify.max_user_instances or fs.inotify.max_user_watches; until then changes are noticed by polling"
         case (.openTun, EACCES), (.openTun, EPERM), (.tunSetInterface, EPERM):
             "TUN needs CAP_NET_ADMIN: run as root or inside `unshare -rn`"
         case (.setns, EPERM), (.unshare, EPERM):

@@ -27,6 +27,7 @@ struct ReplayRun {
     var filter: String?
     var reconstructs = true
     var version = "test"
+    var reloads: [ReplayReload] = []
 
     /// Replays a file, with events and trace kept.
     func callAsFunction(_ input: String, _ cluster: Cluster) throws -> Replayed {
@@ -36,6 +37,7 @@ struct ReplayRun {
         settings.filter = filter
         settings.output = .json
         settings.reconstructsReplies = reconstructs
+        settings.reloads = reloads
         settings.trace = TraceSettings(path: "\(scratch.path)/trace.pcapng")
         var session = ReplaySession(cluster, settings, version: version)
         var result = Replayed()

@@ -196,7 +196,7 @@ struct DropReasonTests {
     private static let causes = structure + addresses + fragments + rules
 
     /// Reasons that a packet gets in another test of this target, because they need more than one packet to be seen.
-    private static let elsewhere: Set<DropReason> = [.fragmentTimeout, .fragmentTableFull]
+    private static let elsewhere: Set<DropReason> = [.fragmentTimeout, .fragmentTableFull, .conntrackReset]
     /// Reasons that the pipeline never gives: strict windows are not tracked, and replay drops answers before it.
     private static let notHere: Set<DropReason> = [.none, .conntrackInvalid, .replayAnswered]
 

@@ -114,6 +114,12 @@ package final class DatapathHarness {
         return treatments
     }
 
+    /// Takes over other rules, and holds all flows against them, `slice` at a time.
+    package func reload(_ rules: ServiceSpecification, slice: Int = .max) {
+        pipeline.replaceServices(ServiceTable(rules, seed: pipeline.configuration.seed))
+        while pipeline.isReconciling { pipeline.reconcile(budget: slice) }
+    }
+
     /// Lets time pass without packets, as an idle worker does.
     package func idle(until seconds: Double) {
         pipeline.expire(now: Self.epoch + UInt64(seconds * 1e9), budget: .max)

@@ -73,6 +73,7 @@ package struct Cluster: Sendable {
         settings.masqueradeAll = configuration.proxy.masqueradeAll
         settings.unknownPorts = configuration.proxy.unknownPorts
         settings.midstream = configuration.conntrack.midstream
+        settings.resetsDeletedEndpoints = configuration.conntrack.resetDeletedEndpoints
         settings.conntrackCapacity = configuration.conntrack.capacity
         settings.timeouts = configuration.conntrack.timeouts
         settings.verifiesChecksums = configuration.conntrack.checksums.map { $0 == .verify } ?? isReplay

@@ -84,6 +84,8 @@ package struct Configuration: Sendable {
         package var midstream = DatapathConfiguration.Midstream.refuse
         /// Whether segments that do not fit their connection are dropped; read, but without effect so far.
         package var strict = false
+        /// Whether TCP connections to deleted endpoints are reset; kube-proxy leaves them alone.
+        package var resetDeletedEndpoints = false
         /// How long flows live.
         package var timeouts = Timeouts()
         /// Whether checksums are verified; nil: a replay verifies, a live run trusts.

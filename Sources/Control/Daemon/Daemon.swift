@@ -12,9 +12,12 @@ internal import Wire
 ///
 /// Theory of operation: `init` makes everything that can fail (interfaces, trace file) or nothing; `run` starts the
 /// worker's thread and waits for the end of it, which a graceful shutdown asks for. The interfaces belong to the
-/// descriptors of this process: however it ends, they go with it.
+/// descriptors of this process: however it ends, they go with it. Beside the worker a second thread watches the manifests.
 package final class Daemon: ServiceLifecycle.Service {
     private let worker: WorkerThread
+    private let reloading: ReloadThread
+    /// How reloads went.
+    package let reloadStatus: ReloadStatus
     private let stop: StopSignal
     private let writer: TraceWriter?
     private let logger: Logger
@@ -35,9 +38,10 @@ package final class Daemon: ServiceLifecycle.Service {
             services: cluster.serviceTable(seed: settings.seed)
         )
         var recorder: TraceRecorder?
+        let names = NameTable(cluster.registry.names)
         do {
             writer = try settings.trace.map { trace throws(CaptureError) in
-                try Self.makeWriter(trace, cluster, interfaces, settings.version)
+                try Self.makeWriter(trace, cluster, interfaces, names, settings.version)
             }
             if let trace = settings.trace, let producer = writer?.producer() {
                 recorder = TraceRecorder(
@@ -51,30 +55,43 @@ package final class Daemon: ServiceLifecycle.Service {
         }
         do throws(SystemError) {
             stop = try StopSignal()
+            let mailbox = try Mailbox()
+            reloadStatus = ReloadStatus(loadedAt: realtimeNanoseconds())
+            let reloader = Reloader(
+                cluster,
+                seed: settings.seed,
+                mailbox: mailbox,
+                names: names,
+                status: reloadStatus,
+                logger: logger
+            )
+            reloading = try ReloadThread(reloader, settings.manifests, mailbox: mailbox, logger: logger)
+            worker = WorkerThread(
+                Worker(pipeline, ports: ports, recorder: recorder, mailbox: mailbox, stop: stop, logger: logger)
+            )
         } catch {
             throw DaemonError(error)
         }
-        worker = WorkerThread(
-            Worker(pipeline, ports: ports, recorder: recorder, mailbox: Mailbox(), stop: stop, logger: logger)
-        )
         self.logger = logger
-        for service in cluster.manifests.services
-        where !service.externalIPs.isEmpty || !service.loadBalancerVIPs.isEmpty {
-            let addresses = (service.externalIPs + service.loadBalancerVIPs).map(\.description).joined(separator: ", ")
-            logger.info("\(service.reference) is served on \(addresses)")
+        for service in cluster.manifests.services where !service.externalVIPs.isEmpty {
+            logger.info("\(service.reference) is served on \(service.externalVIPs.joined(separator: ", "))")
         }
     }
+
+    /// Reads the manifests again, changed or not; from any thread.
+    package func reload() { reloading.request() }
 
     private static func makeWriter(
         _ trace: TraceSettings,
         _ cluster: Cluster,
         _ interfaces: InterfaceTable,
+        _ names: NameTable,
         _ version: String
     ) throws(CaptureError) -> TraceWriter {
         var options = TraceOptions(application: "culvert \(version)", points: TraceRecorder.points(interfaces))
         options.format = trace.format
         options.comment = "live, node \(cluster.node.name)"
-        options.names = TraceNames.names(of: cluster)
+        options.names = TraceNames.names(of: [cluster])
         options.verdicts = trace.verdicts ? .expressDataPath : nil
         options.mode = .lossy
         return try TraceWriter(
@@ -82,7 +99,7 @@ package final class Daemon: ServiceLifecycle.Service {
             options: options,
             comment: TraceCommentWriter.formatter(
                 interfaces: interfaces.interfaces.map(\.label),
-                names: NameTable(cluster.registry.names)
+                names: names
             )
         )
     }
@@ -91,6 +108,7 @@ package final class Daemon: ServiceLifecycle.Service {
     package func run() async throws {
         logger.info("ready")
         var failure: DaemonError?
+        async let watching: Void = reloading.run()
         do {
             let summary = try await withGracefulShutdownHandler {
                 try await worker.run()
@@ -101,6 +119,8 @@ package final class Daemon: ServiceLifecycle.Service {
         } catch let error as DaemonError {
             failure = error
         }
+        reloading.stop()
+        await watching
         do throws(CaptureError) {
             // A reader that has stopped reading must not keep the daemon from ending.
             try writer?.finish(within: Self.secondsForTrace)

@@ -2,6 +2,8 @@ internal import Devices
 
 /// How the daemon is to run, besides its configuration.
 package struct DaemonSettings: Sendable {
+    /// The manifests, as they were before they were read; they are watched from then on.
+    package var manifests: ManifestSnapshot
     /// The trace to write; nil for none.
     package var trace: TraceSettings?
     /// The seed of every choice.
@@ -10,7 +12,8 @@ package struct DaemonSettings: Sendable {
     package var version: String
 
     /// Settings from their parts.
-    package init(trace: TraceSettings? = nil, seed: UInt64, version: String) {
+    package init(manifests: ManifestSnapshot, trace: TraceSettings? = nil, seed: UInt64, version: String) {
+        self.manifests = manifests
         self.trace = trace
         self.seed = seed
         self.version = version

@@ -1,7 +1,6 @@
 internal import Datapath
 internal import Devices
 internal import Foundation
-internal import Glibc
 internal import Logging
 internal import Synchronization
 internal import Tables
@@ -24,6 +23,9 @@ struct Worker: ~Copyable {
     private let logger: Logger
 
     private static let stopToken = UInt64.max
+    private static let mailToken = UInt64.max - 1
+    /// How many flows are held against new rules between two batches: some tens of microseconds.
+    private static let reconcileSlice = 1024
 
     init(
         _ pipeline: consuming Pipeline,
@@ -53,27 +55,36 @@ struct Worker: ~Copyable {
     }
 
     private mutating func loop() throws(SystemError) {
-        var epoll = try Epoll(capacity: ports.count + 1)
+        var epoll = try Epoll(capacity: ports.count + 2)
         for (number, port) in ports.enumerated() { try epoll.add(port.queue.pollDescriptor, token: UInt64(number)) }
         try epoll.add(stop.event.descriptor.number, token: Self.stopToken)
+        try epoll.add(mailbox.event.descriptor.number, token: Self.mailToken)
         var turn = 0
         var isBusy = false
         while !stop.isRaised && !ports.allSatisfy(\.isGone) {
             // While there is work the ports are asked again after each batch, so that none waits for another.
-            let events = try epoll.wait(milliseconds: isBusy ? 0 : pipeline.flows.count > 0 ? 1000 : nil)
+            let hasWork = isBusy || pipeline.isReconciling
+            let events = try epoll.wait(milliseconds: hasWork ? 0 : pipeline.flows.count > 0 ? 1000 : nil)
             batch.clear()
             turn &+= 1
             let share = max(Batch.maximumCount / max(events, 1), 1)
             for step in 0..<events {
                 let token = epoll[(turn &+ step) % events].token
                 if token == Self.stopToken { continue }
+                if token == Self.mailToken {
+                    try mailbox.event.clear()
+                    continue
+                }
                 let port = ports[Int(token)]
                 try read(port, Int(token), atMost: share)
                 if port.isGone { try? epoll.remove(port.queue.pollDescriptor) }
             }
             isBusy = batch.count > 0
-            if let table = mailbox.take(since: &seenGeneration) { pipeline.replaceServices(table) }
+            if let table = mailbox.exchange(pipeline.services, since: &seenGeneration) {
+                pipeline.replaceServices(table)
+            }
             if isBusy { try processBatch() }
+            pipeline.reconcile(budget: Self.reconcileSlice)
             pipeline.expire(now: UInt64(monotonicNanoseconds()))
         }
     }
@@ -133,13 +144,6 @@ struct Worker: ~Copyable {
             result = try port.queue.write(bytes.bytes)
         }
         if result == .sent { port.framesWritten += 1 } else { port.framesLost += 1 }
-    }
-
-    private func realtimeNanoseconds() -> UInt64 {
-        var now = timespec()
-        // Safe: the kernel writes one timespec.
-        unsafe clock_gettime(CLOCK_REALTIME, &now)
-        return UInt64(now.tv_sec) * 1_000_000_000 + UInt64(now.tv_nsec)
     }
 
     /// Gives up the recorder, so that its trace can be finished; call it after `run`.

@@ -30,11 +30,27 @@ package struct ReplaySettings: Sendable {
     package var reconstructsReplies = true
     /// Whether events as text are colored.
     package var isColored = false
+    /// Other manifests from certain packets on, in the order of the packets.
+    package var reloads: [ReplayReload] = []
     /// Called now and then with the number of packets so far; for someone who waits.
     package var progress: (@Sendable (UInt64) -> Void)?
 
     /// The defaults for a capture.
     package init(input: String) { self.input = input }
+}
+
+/// A change of manifests within a replay.
+package struct ReplayReload: Sendable {
+    /// The number of the first packet that sees them.
+    package let packet: UInt64
+    /// The cluster as they describe it; made from the one before by `Cluster.next`.
+    package let cluster: Cluster
+
+    /// A change of manifests from a packet on.
+    package init(packet: UInt64, cluster: Cluster) {
+        self.packet = packet
+        self.cluster = cluster
+    }
 }
 
 /// A capture that goes through the pipeline, clocked by its own times.
@@ -51,6 +67,10 @@ package struct ReplaySession: ~Copyable {
     private var batch: Batch
     private var clock: UInt64 = 0
     private let uplink: UInt16
+    /// How many of the reloads were done.
+    private var reloadsDone = 0
+    /// A packet that was read, and waits in a frame of the last batch until that has been decided by the old rules.
+    private var waiting: (packet: Packet, frame: Int)?
 
     /// A session for one run, with an empty conntrack table.
     package init(_ cluster: Cluster, _ settings: ReplaySettings, version: String) {
@@ -82,7 +102,7 @@ package struct ReplaySession: ~Copyable {
         }
         let formatter = TraceCommentWriter.formatter(
             interfaces: pipeline.interfaces.interfaces.map(\.label),
-            names: NameTable(cluster.registry.names)
+            names: NameTable(names)
         )
         let writer = try TraceWriter(path: trace.path, options: traceOptions(trace), comment: formatter)
         let damage: CaptureError?
@@ -121,7 +141,10 @@ package struct ReplaySession: ~Copyable {
         _ recorder: inout TraceRecorder?,
         _ write: ([UInt8]) throws(CaptureError) -> Void
     ) throws(CaptureError) -> CaptureError? {
-        var formatter = EventFormatter(interfaces: pipeline.interfaces, names: cluster.registry.names)
+        var formatter = EventFormatter(
+            interfaces: pipeline.interfaces,
+            names: names
+        )
         formatter.isColored = settings.isColored
         var text = TextBuffer(capacity: 1 << 17)
         var damage: CaptureError?
@@ -158,39 +181,73 @@ package struct ReplaySession: ~Copyable {
     }
 
     /// Reads frames into the batch; true at the end of the capture.
+    ///
+    /// A batch ends before a packet from which on other rules hold.
     private mutating func fill(_ reader: inout CaptureReader) throws(CaptureError) -> Bool {
         while batch.count < settings.batch {
-            let captured: CapturedPacket
-            do {
-                var frame = batch.frames.frame(batch.count, length: batch.frames.capacity)
-                guard let next = try reader.next(into: &frame) else { return true }
-                captured = next
+            guard let packet = try nextPacket(&reader) else { return true }
+            if isReloadDue(packet.number) {
+                if batch.count > 0 {
+                    waiting = (packet: packet, frame: batch.count)
+                    return false
+                }
+                while isReloadDue(packet.number) { reload() }
             }
-            // Room is left above, so that no deadline can wrap; a capture that claims more has no real times.
-            clock = max(clock, min(captured.time, 1 << 62))
-            var packet = Packet()
-            packet.number = captured.number
-            packet.time = captured.time
-            packet.now = clock
-            packet.length = Int32(truncatingIfNeeded: captured.capturedLength)
-            packet.wireLength = Int32(clamping: captured.wireLength)
-            packet.ingress = uplink
-            packet.linkReason = captured.fault.map(DropReason.init) ?? .none
-            if captured.isTruncated { packet.marks.insert(.truncated) }
             _ = batch.append(packet)
         }
         return false
     }
 
+    /// The next packet of the capture, with its bytes in the next frame of the batch; nil at the end.
+    private mutating func nextPacket(_ reader: inout CaptureReader) throws(CaptureError) -> Packet? {
+        if let (packet, frame) = waiting {
+            waiting = nil
+            batch.frames.copy(frame, to: batch.count, length: Int(packet.length))
+            return packet
+        }
+        let captured: CapturedPacket
+        do {
+            var frame = batch.frames.frame(batch.count, length: batch.frames.capacity)
+            guard let next = try reader.next(into: &frame) else { return nil }
+            captured = next
+        }
+        // Room is left above, so that no deadline can wrap; a capture that claims more has no real times.
+        clock = max(clock, min(captured.time, 1 << 62))
+        var packet = Packet()
+        packet.number = captured.number
+        packet.time = captured.time
+        packet.now = clock
+        packet.length = Int32(truncatingIfNeeded: captured.capturedLength)
+        packet.wireLength = Int32(clamping: captured.wireLength)
+        packet.ingress = uplink
+        packet.linkReason = captured.fault.map(DropReason.init) ?? .none
+        if captured.isTruncated { packet.marks.insert(.truncated) }
+        return packet
+    }
+
+    private func isReloadDue(_ packet: UInt64) -> Bool {
+        reloadsDone < settings.reloads.count && settings.reloads[reloadsDone].packet <= packet
+    }
+
+    /// Takes over the next rules, and holds all flows against them at once, so that nothing depends on batches.
+    private mutating func reload() {
+        pipeline.replaceServices(settings.reloads[reloadsDone].cluster.serviceTable(seed: settings.seed))
+        pipeline.reconcile(budget: .max)
+        reloadsDone += 1
+    }
+
+    /// The names of ServicePorts, by number: those of all rules, as names are only ever added.
+    private var names: [String] { (settings.reloads.last?.cluster ?? cluster).registry.names }
+
     private func summary(_ reader: borrowing CaptureReader) -> ReplaySummary {
-        ReplaySummary(pipeline, filtered: reader.packetsFiltered)
+        ReplaySummary(pipeline, filtered: reader.packetsFiltered, reloads: reloadsDone)
     }
 
     private func traceOptions(_ trace: TraceSettings) -> TraceOptions {
         var options = TraceOptions(application: "culvert \(version)", points: TraceRecorder.points(pipeline.interfaces))
         options.format = trace.format
         options.comment = "replay, node \(cluster.node.name), seed \(settings.seed)"
-        options.names = TraceNames.names(of: cluster)
+        options.names = TraceNames.names(of: [cluster] + settings.reloads.map(\.cluster))
         options.verdicts = trace.verdicts ? .expressDataPath : nil
         options.mode = .blocking
         return options

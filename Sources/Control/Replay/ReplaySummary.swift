@@ -16,8 +16,14 @@ package struct ReplaySummary: Sendable {
     package let flows: UInt64
     /// Packets whose TCP, UDP or ICMP checksum is wrong.
     package let badChecksums: UInt64
+    /// How often other manifests were taken over.
+    package let reloads: Int
+    /// Flows that contradicted the new rules and were removed.
+    package let flowsReconciled: UInt64
 
-    init(_ pipeline: borrowing Pipeline, filtered: UInt64) {
+    init(_ pipeline: borrowing Pipeline, filtered: UInt64, reloads: Int) {
+        self.reloads = reloads
+        flowsReconciled = pipeline.counters.flowsReconciled
         self.filtered = filtered
         received = pipeline.counters.received
         var verdicts: [(verdict: Verdict, packets: UInt64)] = []
@@ -45,6 +51,9 @@ package struct ReplaySummary: Sendable {
             for entry in reasons { lines.append("  \(entry.reason.id): \(entry.packets)") }
         }
         lines.append("\(flows) flows" + (badChecksums > 0 ? ", \(badChecksums) packets with a bad checksum" : ""))
+        if reloads > 0 {
+            lines.append("\(reloads) reload\(reloads == 1 ? "" : "s"), which removed \(flowsReconciled) flows")
+        }
         let midstream = reasons.first { $0.reason == .conntrackNoState }?.packets ?? 0
         if midstream > 0 {
             lines.append(

@@ -6,7 +6,12 @@ internal import Wire
 /// The names of addresses for a trace's name resolution block, from the objects of the cluster.
 enum TraceNames {
     /// Services, nodes and pods, in this order; the first name of an address is the one that is shown.
-    static func names(of cluster: Cluster) -> [TraceName] {
+    static func names(of clusters: [Cluster]) -> [TraceName] {
+        var seen = Set<IPv4Address>()
+        return clusters.flatMap(names).filter { seen.insert($0.address).inserted }
+    }
+
+    private static func names(of cluster: Cluster) -> [TraceName] {
         let domain = cluster.configuration.cluster.domain
         var names: [TraceName] = []
         for service in cluster.manifests.services {
@@ -26,7 +31,6 @@ enum TraceNames {
                 names.append(TraceName(address, "\(target).\(slice.metadata.namespace).pod.\(domain)"))
             }
         }
-        var seen = Set<IPv4Address>()
-        return names.filter { seen.insert($0.address).inserted }
+        return names
     }
 }

@@ -3,7 +3,11 @@ internal import Wire
 
 /// A packet that the datapath made: an ICMP error, or the answer to a question.
 struct GeneratedPacket {
-    enum Kind { case error, echo, answer }
+    enum Kind {
+        case error, echo, answer
+        /// The RST to the other end of a connection whose endpoint was deleted; its sender gets an answer.
+        case reset
+    }
 
     let kind: Kind
     let cause: SightedPacket
@@ -21,6 +25,10 @@ struct GeneratedPacket {
             let answered = sent.tuple(), answered == asked.reversed
         {
             kind = .answer
+        } else if let received = cause.tcpFlags, let flags = sent.tcpFlags, flags.contains(.rst),
+            !received.contains(.rst)
+        {
+            kind = .reset
         } else {
             return nil
         }
@@ -46,12 +54,14 @@ struct GeneratedPacket {
         } else if sent.isTransportChecksumValid != true && !sent.hasNoChecksum {
             add(.checksumTransport, "was generated with a wrong \(sent.transport.description.uppercased()) checksum")
         }
-        if sent.destination != cause.source { add(.generated, "was generated, but not for the sender") }
+        if sent.destination != cause.source && kind != .reset {
+            add(.generated, "was generated, but not for the sender")
+        }
         if sent.fragment.isFragment { add(.generated, "was generated as a fragment") }
         switch kind {
         case .error: if let message = quoteObjection { add(.generated, message) }
         case .echo: if let message = echoObjection { add(.generated, message) }
-        case .answer: break
+        case .answer, .reset: break
         }
         return found
     }

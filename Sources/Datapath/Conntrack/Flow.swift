@@ -181,6 +181,8 @@ package struct FlowFlags: OptionSet, Sendable, BitwiseCopyable {
     package static let masquerade = FlowFlags(rawValue: 1 << 2)
     /// The last FIN came from the client (else from the other side).
     package static let finFromOriginal = FlowFlags(rawValue: 1 << 3)
+    /// A TCP connection whose endpoint is gone, and which is to be reset.
+    package static let orphaned = FlowFlags(rawValue: 1 << 8)
 }
 
 /// What nf_conntrack keeps of each side's sequence numbers.

@@ -59,6 +59,12 @@ struct FlowTracker: ~Copyable {
         return true
     }
 
+    /// Ends a connection on both sides' behalf.
+    func close(_ flow: inout Flow, now: UInt64) {
+        flow.state = .close
+        flow.deadline = now &+ durations[Int(FlowState.close.rawValue)]
+    }
+
     /// The state of a flow after its first packet.
     func begin(_ flow: inout Flow, flags: TCPFlags, now: UInt64) {
         switch flow.transport {

@@ -67,6 +67,19 @@ internal import Tables
         return unsafe _overrideLifetime(span, borrowing: self)
     }
 
+    /// Copies the first bytes of a frame over those of another one of this pool.
+    package mutating func copy(_ number: Int, to target: Int, length: Int) {
+        precondition(
+            number >= 0 && number < count && target >= 0 && target < count && length >= 0 && length <= capacity
+        )
+        guard number != target else { return }
+        // Safe: both within the region, by the lines above, and frames do not overlap.
+        unsafe (base + (target &* stride &+ Self.headroom)).copyMemory(
+            from: base + (number &* stride &+ Self.headroom),
+            byteCount: length
+        )
+    }
+
     /// Copies a part of another pool's frame into a frame.
     package mutating func copy(
         from other: borrowing FramePool,

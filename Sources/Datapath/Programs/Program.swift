@@ -47,6 +47,8 @@ package enum Program: UInt8, Sendable, CaseIterable {
     case reject
     /// Answers a ping to the node (RFC 1122 section 3.2.2.6).
     case answer
+    /// Ends a TCP connection whose endpoint was deleted, with a RST to both ends.
+    case reset
 
     /// The word that lists use.
     package var name: String {
@@ -64,6 +66,7 @@ package enum Program: UInt8, Sendable, CaseIterable {
         case .translate: "translate"
         case .reject: "reject"
         case .answer: "answer"
+        case .reset: "reset"
         }
     }
 
@@ -72,7 +75,7 @@ package enum Program: UInt8, Sendable, CaseIterable {
         switch self {
         case .parse: .xdp
         case .reconstruct, .screen, .fragments, .track, .related, .balance: .ingress
-        case .route, .masquerade, .commit, .translate, .reject, .answer: .egress
+        case .route, .masquerade, .commit, .translate, .reject, .answer, .reset: .egress
         }
     }
 }

@@ -92,6 +92,27 @@ struct AffinityTable: ~Copyable {
         wheel.insert(number, in: &entries)
     }
 
+    /// One past the largest number of an entry that was ever used.
+    var highWater: UInt32 { entries.highWater }
+
+    /// Forgets an entry, by its number, whose backend the rules do not give to new flows any more.
+    ///
+    /// Returns whether it went; numbers that are not in use stay as they are.
+    mutating func reconcile(_ number: UInt32, with services: ServiceTable) -> Bool {
+        guard entries[number].timerSlot != 0 else { return false }
+        let key = entries[number].key
+        if let port = services.servicePort(numbered: UInt32(truncatingIfNeeded: key >> 32)),
+            services.servicePorts[port].affinitySeconds > 0,
+            services.known.condition(entries[number].backend, ofPort: port).contains(.chosen)
+        {
+            return false
+        }
+        wheel.remove(number, in: &entries)
+        _ = index.remove(hash(key, 0), number)
+        entries.release(number)
+        return true
+    }
+
     /// Clears away entries past their deadline, looking at `budget` of them at most.
     mutating func expire(now: UInt64, budget: Int) {
         guard wheel.isDue(now) else { return }

@@ -20,8 +20,10 @@ package struct ServiceSpecification: Sendable {
         package var affinitySeconds: UInt32
         /// The protocol of the port.
         package var transport: TransportProtocol
+        /// Every endpoint that there is, whatever its condition: what a reload holds flows against.
+        package var known: [KnownEndpoint]
 
-        /// A ServicePort from its parts.
+        /// A ServicePort from its parts; without `known` the endpoints of both policies are all there are.
         package init(
             identifier: UInt32,
             name: String,
@@ -29,7 +31,8 @@ package struct ServiceSpecification: Sendable {
             local: [Backend],
             hasAny: Bool,
             affinitySeconds: UInt32 = 0,
-            transport: TransportProtocol = .tcp
+            transport: TransportProtocol = .tcp,
+            known: [KnownEndpoint]? = nil
         ) {
             self.identifier = identifier
             self.name = name
@@ -38,6 +41,24 @@ package struct ServiceSpecification: Sendable {
             self.hasAny = hasAny
             self.affinitySeconds = affinitySeconds
             self.transport = transport
+            self.known = known ?? (cluster + local).map { KnownEndpoint($0.address, $0.port, isServing: true) }
+        }
+    }
+
+    /// An endpoint of a ServicePort, be it used or not.
+    package struct KnownEndpoint: Hashable, Sendable, BitwiseCopyable {
+        /// Its address.
+        package var address: IPv4Address
+        /// Its port in host byte order.
+        package var port: UInt16
+        /// Whether it answers: policy, topology and an end that is near do not matter (pkg/proxy/conntrack/cleanup.go).
+        package var isServing: Bool
+
+        /// An endpoint with its condition.
+        package init(_ address: IPv4Address, _ port: UInt16, isServing: Bool) {
+            self.address = address
+            self.port = port
+            self.isServing = isServing
         }
     }
 

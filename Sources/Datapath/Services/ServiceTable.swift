@@ -49,6 +49,10 @@ package final class ServiceTable: Sendable {
     /// How backends are chosen.
     package let algorithm: BalancingAlgorithm
     let maglev: MaglevTables
+    /// Every endpoint, for reloads.
+    let known: KnownEndpoints
+    /// The indices of ServicePorts by their numbers.
+    private let portIndex: StaticMap
     var maglevEntryCount: Int { maglev.entryCount }
     /// A bit for each port that a host port takes.
     private let hostPorts: FixedArray<UInt64>
@@ -127,6 +131,11 @@ package final class ServiceTable: Sendable {
         var hostPorts = FixedArray<UInt64>(count: 1024)
         for port in specification.hostPorts { hostPorts[Int(port >> 6)] |= 1 << UInt64(port & 63) }
 
+        let numbers = specification.servicePorts.enumerated().map { index, port in
+            (key: UInt64(port.identifier), value: UInt32(index))
+        }
+        portIndex = StaticMap(numbers, seed: seed ^ 2)
+        known = KnownEndpoints(specification.servicePorts)
         frontendIndex = StaticMap(entries, seed: seed)
         addressIndex = StaticMap(addresses, seed: seed ^ 1)
         self.frontends = frontends
@@ -152,6 +161,9 @@ package final class ServiceTable: Sendable {
     ) -> UInt32? {
         frontendIndex.lookup(Self.key(address, port, transport))
     }
+
+    /// The index of the ServicePort with a number; nil when there is none any more.
+    func servicePort(numbered number: UInt32) -> UInt32? { portIndex.lookup(UInt64(number)) }
 
     @inline(__always) func kind(of address: IPv4Address) -> AddressKind {
         AddressKind(rawValue: addressIndex.lookup(UInt64(address.bits)) ?? 0)

@@ -56,7 +56,7 @@ extension Pipeline {
         // A packet that comes in where answers to it go out has the source that the flow began with.
         guard packet.ingress == flow.ingress(direction),
             Int32(truncatingIfNeeded: packet.totalLength) <= interfaces.facts[Int(egress)].mtu,
-            !(flow.state.isReusable && packet.flags.contains(.syn))
+            !(flow.state.isReusable && packet.flags.contains(.syn)), !flow.flags.contains(.orphaned)
         else { return .refused }
 
         flow.describe(&packet, direction)
@@ -83,6 +83,7 @@ extension Pipeline {
             return nil
         }
         if isOffInterface(packet.tuple.source, ingress: packet.ingress) { return .drop(.martianSource) }
+        if let outcome = reset(&packet, reference, number, &batch) { return outcome }
         return follow(&packet, reference, number, &batch)
     }
 

@@ -20,6 +20,10 @@ package struct Counters: ~Copyable {
     package var flowsExpired: UInt64 = 0
     /// Flows removed to make room for others; 0 so far, as a full table refuses instead.
     package var flowsEvicted: UInt64 = 0
+    /// Flows removed because a reload contradicted them.
+    package var flowsReconciled: UInt64 = 0
+    /// Clients whose backend was forgotten because a reload took it away.
+    package var affinityForgotten: UInt64 = 0
     /// ICMP errors that were not sent because their rate was used up.
     package var errorsSuppressed: UInt64 = 0
 

@@ -58,6 +58,7 @@ package enum DropReason: UInt8, Sendable, CaseIterable, BitwiseCopyable {
     case noRoute
     case traceTruncated
     case replayAnswered
+    case conntrackReset
 
     /// The id that events, traces, counters and metrics use; empty for `none`.
     package var id: String {
@@ -118,6 +119,7 @@ package enum DropReason: UInt8, Sendable, CaseIterable, BitwiseCopyable {
         case .noRoute: "no_route"
         case .traceTruncated: "trace.truncated"
         case .replayAnswered: "replay.answered"
+        case .conntrackReset: "ct.reset"
         }
     }
 

@@ -347,6 +347,12 @@ extension DropReason {
                 causes: "Replaying a capture of DNS with cluster.dnsAddress set.",
                 rule: "docs/replay.md"
             )
+        case .conntrackReset:
+            Explanation(
+                meaning: "The endpoint of the connection was deleted; both ends got a RST.",
+                causes: "A reload without the endpoint or its Service, with conntrack.resetDeletedEndpoints.",
+                rule: "docs/reload.md; RFC 9293 section 3.10.7.1, RFC 5961 section 3.2"
+            )
         }
     }
 }

@@ -116,11 +116,8 @@ package struct ServiceCompiler {
         _ transport: Wire.TransportProtocol,
         _ registry: inout ServicePortRegistry
     ) -> Int {
-        let categories = EndpointCategories(
-            sources.records(of: service, port: port),
-            nodeName: node.name,
-            zone: node.zone
-        )
+        let records = sources.records(of: service, port: port)
+        let categories = EndpointCategories(records, nodeName: node.name, zone: node.zone)
         let identity = ServicePortIdentity(
             namespace: service.metadata.namespace,
             name: service.metadata.name,
@@ -137,7 +134,8 @@ package struct ServiceCompiler {
                 local: categories.local.map(\.backend),
                 hasAny: categories.hasAny,
                 affinitySeconds: UInt32(clamping: service.clientIPAffinity ?? 0),
-                transport: transport
+                transport: transport,
+                known: records.map { $0.known(publishesNotReady: service.publishNotReadyAddresses) }
             )
         )
         return rules.servicePorts.count - 1
@@ -185,6 +183,11 @@ package struct ServiceCompiler {
 
 extension EndpointRecord {
     fileprivate var backend: Backend { Backend(address: address, port: port, isLocal: isLocal) }
+
+    /// With `publishNotReadyAddresses` what does not serve keeps its flows all the same: it would be chosen again.
+    fileprivate func known(publishesNotReady: Bool) -> ServiceSpecification.KnownEndpoint {
+        ServiceSpecification.KnownEndpoint(address, port, isServing: isServing || (publishesNotReady && isReady))
+    }
 }
 
 extension Kubernetes.TransportProtocol {

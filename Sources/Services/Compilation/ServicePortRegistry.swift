@@ -22,9 +22,15 @@ package struct ServicePortIdentity: Hashable, Sendable {
 
 /// Numbers for ServicePorts that stay the same over reloads, so that a flow can name its Service for as long as it lives.
 ///
-/// Numbers count from 1 and are never used again; a Service that comes back gets its former number.
+/// Numbers count from 1 and are never used again; a Service that comes back gets its former number. An unnamed port is
+/// called by its number, and one that changes is another one here, so that what a number is called never changes.
 package struct ServicePortRegistry: Sendable {
-    private var numbers: [ServicePortIdentity: UInt32] = [:]
+    private struct Key: Hashable {
+        var identity: ServicePortIdentity
+        var name: String
+    }
+
+    private var numbers: [Key: UInt32] = [:]
     /// What events call a ServicePort, by its number; the first one is empty.
     package private(set) var names: [String] = [""]
 
@@ -33,12 +39,10 @@ package struct ServicePortRegistry: Sendable {
 
     /// The number of a ServicePort, which events call `name`.
     package mutating func number(of identity: ServicePortIdentity, name: String) -> UInt32 {
-        if let known = numbers[identity] {
-            names[Int(known)] = name
-            return known
-        }
+        let key = Key(identity: identity, name: name)
+        if let known = numbers[key] { return known }
         let number = UInt32(names.count)
-        numbers[identity] = number
+        numbers[key] = number
         names.append(name)
         return number
     }

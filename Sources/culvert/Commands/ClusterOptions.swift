@@ -39,9 +39,7 @@ struct ClusterOptions: ParsableArguments {
     /// Loads and compiles; warnings go to standard error unless it is to be quiet.
     func load() throws(Failure) -> Cluster {
         let cluster = try compile(try settings())
-        if !quiet {
-            for warning in cluster.manifests.warnings { writeToStandardError("culvert: warning: \(warning)\n") }
-        }
+        if !quiet { cluster.warn() }
         return cluster
     }
 
@@ -57,9 +55,21 @@ struct ClusterOptions: ParsableArguments {
         do throws(ManifestError) {
             return try Cluster(configuration, manifests: manifests)
         } catch {
-            throw Failure.input(
-                error.faults.map(\.description) + (error.omitted > 0 ? ["and \(error.omitted) more"] : [])
-            )
+            throw Failure(error)
         }
+    }
+}
+
+extension Cluster {
+    /// Writes what is odd about its manifests to standard error.
+    func warn() {
+        for warning in manifests.warnings { writeToStandardError("culvert: warning: \(warning)\n") }
+    }
+}
+
+extension Failure {
+    /// Manifests that cannot be used: a line for every fault.
+    init(_ error: ManifestError) {
+        self = .input(error.faults.map(\.description) + (error.omitted > 0 ? ["and \(error.omitted) more"] : []))
     }
 }

@@ -37,6 +37,14 @@ struct ReplayCommand: ParsableCommand {
     @Option(help: "What becomes of packets from a frontend, in a capture taken at a client: reconstruct or as-is.")
     var replies = Replies.reconstruct
 
+    @Option(
+        name: .customLong("reload-at"),
+        parsing: .singleValue,
+        help:
+            "PACKET=MANIFESTS: other manifests from that packet on, files and directories with commas between; may be repeated."
+    )
+    var reloads: [ReloadPoint] = []
+
     enum Replies: String, ExpressibleByArgument, CaseIterable {
         case reconstruct
         case asIs = "as-is"
@@ -63,9 +71,15 @@ struct ReplayCommand: ParsableCommand {
         let showsProgress = !cluster.quiet && isatty(STDERR_FILENO) == 1
         if showsProgress { settings.progress = { count in writeToStandardError("\r\(count) packets ") } }
         defer { if showsProgress { writeToStandardError("\r\u{1B}[K") } }
-        var session = ReplaySession(try cluster.load(), settings, version: culvertVersion)
+        let loaded = try cluster.load()
+        settings.reloads = try ReloadPoint.load(reloads, after: loaded, quiet: cluster.quiet)
+        var session = ReplaySession(loaded, settings, version: culvertVersion)
         do throws(CaptureError) {
             let summary = try session.run { bytes throws(CaptureError) in try writeToStandardOutput(bytes) }
+            if summary.reloads < settings.reloads.count && !cluster.quiet {
+                let packet = settings.reloads[summary.reloads].packet
+                writeToStandardError("culvert: warning: --reload-at \(packet): no packet came from there on\n")
+            }
             if output == nil && !cluster.quiet && settings.trace?.path != "-" {
                 try writeToStandardOutput(summary.text)
             }

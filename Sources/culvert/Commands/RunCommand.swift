@@ -11,7 +11,8 @@ struct RunCommand: AsyncParsableCommand {
         abstract: "Run the datapath between network namespaces.",
         discussion: """
             Makes the TUN interfaces of the configuration inside their namespaces and forwards between them, until \
-            SIGTERM or SIGINT. The interfaces vanish with the process.
+            SIGTERM or SIGINT. The interfaces vanish with the process. Manifests are watched: what changes in them is \
+            taken over at once, if nothing is wrong with it. SIGHUP reads them again.
 
             Example:
               ip netns exec node culvert run -c culvert.yaml -f manifests/ -w trace.pcapng
@@ -38,6 +39,7 @@ struct RunCommand: AsyncParsableCommand {
         var logger = Logger(label: "culvert")
         logger.logLevel = cluster.quiet ? .error : level
         let settings = DaemonSettings(
+            manifests: ManifestSnapshot(cluster.manifests),
             trace: try traceFile.settings(),
             seed: seed ?? UInt64.random(in: .min ... .max),
             version: culvertVersion
@@ -56,7 +58,8 @@ struct RunCommand: AsyncParsableCommand {
                         service: daemon,
                         successTerminationBehavior: .gracefullyShutdownGroup,
                         failureTerminationBehavior: .gracefullyShutdownGroup
-                    )
+                    ),
+                    .init(service: ReloadSignal(daemon: daemon), successTerminationBehavior: .ignore),
                 ],
                 gracefulShutdownSignals: [.sigterm, .sigint],
                 logger: logger
