@@ -19,6 +19,8 @@ package struct DatapathConfiguration: Sendable {
 
     /// The node's addresses, the primary one first; may be empty.
     package var nodeAddresses: [IPv4Address] = []
+    /// What a node address becomes where the node talks to itself; routed back by the live host interface.
+    package var loopAddress = IPv4Address(169, 254, 42, 1)
     /// What counts as local pods (the local-traffic detector); nil for none.
     package var podCIDR: IPv4Prefix?
     /// Where ClusterIPs are allocated; unallocated addresses in it are dropped.

@@ -36,6 +36,8 @@ package struct Pipeline: ~Copyable {
     package internal(set) var heldPackets = 0
     /// The node's addresses: membership by one lookup.
     let nodeAddresses: StaticMap
+    /// The ports that flows are given where they cannot keep their own.
+    var usablePorts: UsablePorts
     /// The node's primary address, from which masqueraded packets and generated ones come.
     let primaryAddress: IPv4Address
 
@@ -55,6 +57,7 @@ package struct Pipeline: ~Copyable {
             configuration.nodeAddresses.map { (key: UInt64($0.bits), value: 0) },
             seed: seeds.next()
         )
+        usablePorts = UsablePorts(nodePorts: configuration.nodePortRange, services: services)
         primaryAddress = configuration.nodeAddresses.first ?? .any
         tracker = FlowTracker(configuration.timeouts)
     }

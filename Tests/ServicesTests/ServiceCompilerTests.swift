@@ -80,6 +80,17 @@ struct ServiceCompilerTests {
         #expect(rules.hostPorts == [8081, 8083, 53])
     }
 
+    @Test("Ports that masquerading must not use: those of host network pods here, and for health checks")
+    func reservedPorts() throws {
+        func host(_ name: String, node: String) -> String {
+            pod(name, "192.0.2.10", node: node).replacing("spec: {", with: "spec: {hostNetwork: true, ")
+        }
+        let balanced = "type: LoadBalancer, externalTrafficPolicy: Local, healthCheckNodePort: 32100"
+        let rules = try compile(service(balanced), host("a", node: "node-a"), host("b", node: "node-b"))
+        #expect(rules.hostPorts == [32100, 8080])
+        #expect(rules.frontends.allSatisfy { $0.kind != .hostPort })
+    }
+
     @Test("The order of files changes nothing", arguments: 0..<24)
     func order(_ seed: UInt64) throws {
         var texts = [

@@ -216,4 +216,10 @@ package final class DatapathHarness {
         }
         return shared
     }
+
+    /// Whether the maps of used ports say what the conntrack table says.
+    package var isPortMapRight: Bool { pipeline.flows.arePortMapsRight }
+
+    /// How many destinations have a map of used ports.
+    package var portMapCount: Int { pipeline.maps.first { $0.name == "nat" }?.entries ?? 0 }
 }

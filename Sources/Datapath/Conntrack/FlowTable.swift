@@ -15,6 +15,8 @@ package struct FlowTable: ~Copyable {
     package var flows: Slab<Flow>
     var index: BucketIndex
     var wheel = TimerWheel()
+    /// The ports in use towards crowded destinations.
+    var ports: PortMaps
     let hash: SeededHash
     /// The number of the last flow that was entered.
     package var lastIdentifier: UInt64 = 0
@@ -24,6 +26,7 @@ package struct FlowTable: ~Copyable {
         flows = Slab(capacity: capacity)
         index = BucketIndex(capacity: capacity * 2)
         hash = SeededHash(seed: seed)
+        ports = PortMaps(capacity: PortMaps.capacity(flows: capacity), seed: seed ^ 0x9047)
     }
 
     /// Flows in the table, those included whose time is over but which were not cleared away yet.
@@ -83,6 +86,8 @@ package struct FlowTable: ~Copyable {
             index.insert(original.hash(transport, hash), FlowReference(number, .original).bits)
             && index.insert(reply.hash(transport, hash), FlowReference(number, .reply).bits)
         precondition(entered, "the index has room for every flow of the slab")
+        ports.insert(original, transport)
+        ports.insert(reply, transport)
         wheel.start(at: now)
         return number
     }
@@ -113,6 +118,8 @@ package struct FlowTable: ~Copyable {
         let reply = flows[number].reply
         _ = index.remove(original.hash(transport, hash), FlowReference(number, .original).bits)
         _ = index.remove(reply.hash(transport, hash), FlowReference(number, .reply).bits)
+        ports.remove(original, transport)
+        ports.remove(reply, transport)
         wheel.remove(number, in: &flows)
         flows[number].transport = TransportProtocol(rawValue: 0)
         flows.release(number)

@@ -51,6 +51,7 @@ extension Pipeline {
     /// Takes a new service table, and begins to hold all flows against it: call `reconcile` until it is done.
     package mutating func replaceServices(_ table: ServiceTable) {
         services = table
+        usablePorts.update(nodePorts: configuration.nodePortRange, services: table)
         flowWalk.begin(upTo: flows.flows.highWater)
         affinityWalk.begin(upTo: affinity.highWater)
     }

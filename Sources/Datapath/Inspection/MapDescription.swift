@@ -37,6 +37,14 @@ extension Pipeline {
                 entries: flows.count
             ),
             MapDescription(
+                name: "nat",
+                type: "hash_of_maps",
+                key: "protocol, outer source, address:port of the backend",
+                value: "ports in use, of a crowded destination",
+                capacity: flows.ports.capacity,
+                entries: flows.ports.count
+            ),
+            MapDescription(
                 name: "fragments",
                 type: "hash",
                 key: "protocol, addresses, identification",

@@ -61,6 +61,8 @@ package final class InterfaceTable: Sendable {
     let routes: PrefixTrie
     /// The number of the interface that the node's own traffic goes to, if there is one.
     package let host: UInt16?
+    /// The same where it is a real one, which cannot take in the node's own addresses as sources.
+    let liveHost: UInt16?
     /// Whether no interface is real: only then may the node's addresses be sources on any of them.
     package let isNotional: Bool
 
@@ -83,6 +85,7 @@ package final class InterfaceTable: Sendable {
         self.facts = facts
         self.routes = routes
         host = interfaces.firstIndex { $0.role == .host }.map { UInt16(truncatingIfNeeded: $0) }
+        liveHost = interfaces.firstIndex { $0.role == .host && !$0.isNotional }.map { UInt16(truncatingIfNeeded: $0) }
         isNotional = interfaces.allSatisfy(\.isNotional)
     }
 

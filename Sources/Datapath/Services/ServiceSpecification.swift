@@ -1,6 +1,7 @@
 package import Wire
 
-/// What a service table is made from: the rules of the cluster in plain values, as the compiler of manifests gives them.
+/// What a service table is made from: the rules of the cluster in plain values, as the compiler of manifests gives
+/// them.
 ///
 /// The order of the arrays is kept; nothing depends on a dictionary's order.
 package struct ServiceSpecification: Sendable {
@@ -108,7 +109,8 @@ package struct ServiceSpecification: Sendable {
     package var clusterIPs: [IPv4Address] = []
     /// Load balancer and external addresses: an unknown port of theirs is passed, or dropped by `unknownPorts`.
     package var externalAddresses: [IPv4Address] = []
-    /// Ports of node addresses that no masqueraded flow may use, besides the NodePort range.
+    /// Ports of node addresses that no masqueraded flow may use, besides the NodePort range: host ports, those that
+    /// pods of the host network listen on, those for health checks.
     package var hostPorts: [UInt16] = []
 
     /// A cluster without Services.

@@ -15,46 +15,32 @@ extension Pipeline {
         }
         packet.translated = sent
         guard packet.hasPorts else { return nil }
-        if packet.masquerade {
+        let address = masqueradeAddress(packet)
+        packet.masquerade = address != nil
+        if let address {
             // Without an address there are no ports either.
-            guard primaryAddress != .any else { return .drop(.snatPortsExhausted) }
-            sent.source = primaryAddress
-            if !isAllowedPort(sent.sourcePort) {
-                guard let port = freePort(for: sent, packet) else { return .drop(.snatPortsExhausted) }
-                sent.sourcePort = port
-            }
+            guard address != .any else { return .drop(.snatPortsExhausted) }
+            sent.source = address
         }
-        if isTaken(sent, packet) {
+        if (packet.masquerade && !usablePorts.contains(sent.sourcePort)) || isTaken(sent, packet) {
             guard let port = freePort(for: sent, packet) else { return .drop(.snatPortsExhausted) }
             sent.sourcePort = port
+            counters.portsChanged &+= 1
         }
         if packet.transport == .icmp { sent.destinationPort = sent.sourcePort }
         packet.translated = sent
         return nil
     }
 
-    /// Whether a reply to what would be sent belongs to another flow already.
-    private func isTaken(_ sent: FlowTuple, _ packet: Packet) -> Bool {
-        var reply = sent.reversed
-        if packet.transport == .icmp { reply.sourcePort = reply.destinationPort }
-        return flows.isTaken(reply, packet.transport, now: packet.now, replaced: packet.replaces)
-    }
-
-    /// Whether a port may be used for masquerading: not a system port, no NodePort, no host port.
-    private func isAllowedPort(_ port: UInt16) -> Bool {
-        port >= PortPermutation.first && !configuration.nodePortRange.contains(port) && !services.isHostPort(port)
-    }
-
-    /// A free source port for an outer tuple: all of 1024 to 65535 are tried, in an order drawn for this search.
-    private mutating func freePort(for sent: FlowTuple, _ packet: Packet) -> UInt16? {
-        var candidate = sent
-        var ports = PortPermutation(&generator)
-        while let port = ports.next() {
-            guard isAllowedPort(port) else { continue }
-            candidate.sourcePort = port
-            if packet.transport == .icmp { candidate.destinationPort = port }
-            if !isTaken(candidate, packet) { return port }
+    /// The address that replaces the source; nil where that stays.
+    ///
+    /// Towards the node itself, live, nothing is masqueraded: the node answers any source through its routes. Only
+    /// its own address would never come back out of it, nor be taken in from an interface; it becomes the loop
+    /// address, which the host interface routes back.
+    private func masqueradeAddress(_ packet: Packet) -> IPv4Address? {
+        if packet.frontend != .none && packet.egress == interfaces.liveHost {
+            return isNodeAddress(packet.tuple.source) ? configuration.loopAddress : nil
         }
-        return nil
+        return packet.masquerade ? primaryAddress : nil
     }
 }

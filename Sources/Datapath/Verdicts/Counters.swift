@@ -24,6 +24,8 @@ package struct Counters: ~Copyable {
     package var flowsReconciled: UInt64 = 0
     /// Clients whose backend was forgotten because a reload took it away.
     package var affinityForgotten: UInt64 = 0
+    /// Flows that were given another source port or identifier than their client's.
+    package var portsChanged: UInt64 = 0
     /// ICMP errors that were not sent because their rate was used up.
     package var errorsSuppressed: UInt64 = 0
 

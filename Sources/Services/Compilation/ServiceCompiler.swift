@@ -45,6 +45,7 @@ package struct ServiceCompiler {
     ) {
         if let clusterIP = service.clusterIP.address { rules.clusterIPs.append(clusterIP) }
         rules.externalAddresses += service.loadBalancerVIPs + service.externalIPs
+        if let port = service.healthCheckNodePort { rules.hostPorts.append(port) }
         for port in service.ports {
             guard let transport = port.transport.wire else { continue }
             let number = addServicePort(service, port, transport, &registry)
@@ -143,7 +144,13 @@ package struct ServiceCompiler {
 
     /// The host ports of a pod on this node, as the CNI portmap plugin opens them.
     private mutating func addHostPorts(of pod: Pod, _ registry: inout ServicePortRegistry) {
-        guard pod.nodeName == node.name, !pod.hostNetwork, !pod.isFinished, let address = pod.podIP else { return }
+        guard pod.nodeName == node.name, !pod.isFinished else { return }
+        if pod.hostNetwork {
+            // It listens on the node's own ports: nothing to translate, but nobody may be given them.
+            rules.hostPorts += pod.ports.compactMap(\.hostPort)
+            return
+        }
+        guard let address = pod.podIP else { return }
         for port in pod.ports {
             guard let hostPort = port.hostPort, let transport = port.transport.wire else { continue }
             let shown = port.name.isEmpty ? "\(hostPort)" : port.name

@@ -127,3 +127,4 @@ print("  process: min \(shown(net[0])) ns/packet, median \(shown(net[net.count /
 print(
     "  with filling: min \(shown(gross[0])), median \(shown(gross[gross.count / 2])); filling alone min \(shown(filling[0]))"
 )
+measurePorts()
