@@ -126,11 +126,16 @@ package struct Configuration: Sendable {
     package var conntrack = Conntrack()
     /// The TUNs that the daemon makes.
     package var interfaces: [Interface] = []
+    /// Where the control socket of the daemon is; nil for none.
+    package var socket: String? = Configuration.defaultSocket
     /// The directory of the maps, nil for memory only; read, but without effect so far.
     package var state: String?
 
     /// The defaults.
     package init() {}
+
+    /// Where the control socket is unless told otherwise.
+    package static let defaultSocket = "/run/culvert/culvert.sock"
 
     /// The sizes of a Maglev table: primes, as Cilium takes them.
     package static let maglevTableSizes = [251, 509, 1021, 2039, 4093, 8191, 16381, 32749, 65521, 131071]

@@ -89,6 +89,7 @@ package enum ConfigurationReader {
             decodeInterface(section, into: &interface)
             configuration.interfaces.append(interface)
         }
+        root.string("socket") { configuration.socket = $0 == "none" ? nil : $0 }
         root.string("state") { configuration.state = $0 == "none" ? nil : $0 }
         root.finish()
     }
@@ -150,6 +151,7 @@ package enum ConfigurationReader {
             switch key {
             case "CULVERT_NODE_NAME": configuration.node.name = value
             case "CULVERT_NODE_ZONE": configuration.node.zone = value
+            case "CULVERT_SOCKET": configuration.socket = value == "none" ? nil : value
             case "CULVERT_STATE": configuration.state = value == "none" ? nil : value
             default: continue
             }

@@ -21,15 +21,33 @@ package final class Daemon: ServiceLifecycle.Service {
     private let stop: StopSignal
     private let writer: TraceWriter?
     private let logger: Logger
+    /// Serves the control socket, beside the daemon; nil where there is none.
+    package let control: ControlServer?
 
     /// Makes the interfaces and the trace; on failure nothing is left of either.
-    package init(_ cluster: Cluster, _ settings: DaemonSettings, logger: Logger) throws(DaemonError) {
+    package convenience init(_ cluster: Cluster, _ settings: DaemonSettings, logger: Logger) throws(DaemonError) {
         guard !cluster.configuration.interfaces.isEmpty else {
             throw DaemonError("interfaces: none is configured, so there is nothing to run between")
         }
         if cluster.node.addresses.isEmpty {
             throw DaemonError("node.addresses: is missing, and no Node object of this name has an InternalIP")
         }
+        let socket = try Self.makeSocket(settings.socket, logger)
+        do throws(DaemonError) {
+            try self.init(cluster, settings, socket: socket, logger: logger)
+        } catch {
+            socket?.remove()
+            socket?.close()
+            throw error
+        }
+    }
+
+    private init(
+        _ cluster: Cluster,
+        _ settings: DaemonSettings,
+        socket: ControlSocket?,
+        logger: Logger
+    ) throws(DaemonError) {
         let ports = try Port.open(cluster)
         let interfaces = cluster.interfaceTable(isReplay: false)
         let pipeline = Pipeline(
@@ -53,12 +71,15 @@ package final class Daemon: ServiceLifecycle.Service {
         } catch {
             throw DaemonError("\(error)")
         }
+        let requests: WorkerRequests
+        let current = CurrentCluster(cluster)
         do throws(SystemError) {
             stop = try StopSignal()
+            requests = try WorkerRequests()
             let mailbox = try Mailbox()
             reloadStatus = ReloadStatus(loadedAt: realtimeNanoseconds())
             let reloader = Reloader(
-                cluster,
+                current,
                 seed: settings.seed,
                 mailbox: mailbox,
                 names: names,
@@ -67,11 +88,27 @@ package final class Daemon: ServiceLifecycle.Service {
             )
             reloading = try ReloadThread(reloader, settings.manifests, mailbox: mailbox, logger: logger)
             worker = WorkerThread(
-                Worker(pipeline, ports: ports, recorder: recorder, mailbox: mailbox, stop: stop, logger: logger)
+                Worker(
+                    pipeline,
+                    ports: ports,
+                    recorder: recorder,
+                    mailbox: mailbox,
+                    requests: requests,
+                    stop: stop,
+                    logger: logger
+                )
             )
         } catch {
             throw DaemonError(error)
         }
+        let context = ControlContext(
+            worker: requests,
+            cluster: { current.value },
+            version: settings.version,
+            started: monotonicNanoseconds(),
+            lostRecords: { [writer] in writer.map { UInt64($0.lostRecords) } }
+        )
+        control = socket.map { ControlServer($0, context, logger: logger) }
         self.logger = logger
         for service in cluster.manifests.services where !service.externalVIPs.isEmpty {
             logger.info("\(service.reference) is served on \(service.externalVIPs.joined(separator: ", "))")
@@ -80,6 +117,20 @@ package final class Daemon: ServiceLifecycle.Service {
 
     /// Reads the manifests again, changed or not; from any thread.
     package func reload() { reloading.request() }
+
+    /// The control socket, listening; where its place cannot be written to and nobody asked for it, there is none.
+    private static func makeSocket(_ path: String?, _ logger: Logger) throws(DaemonError) -> ControlSocket? {
+        guard let path else { return nil }
+        do throws(ControlSocketError) {
+            return try ControlSocket(path: path)
+        } catch {
+            guard error.isUnwritable && path == Configuration.defaultSocket else {
+                throw DaemonError(error.description, hint: error.hint)
+            }
+            logger.warning("\(error)")
+            return nil
+        }
+    }
 
     private static func makeWriter(
         _ trace: TraceSettings,

@@ -6,15 +6,24 @@ package struct DaemonSettings: Sendable {
     package var manifests: ManifestSnapshot
     /// The trace to write; nil for none.
     package var trace: TraceSettings?
+    /// Where the control socket is; nil for none.
+    package var socket: String?
     /// The seed of every choice.
     package var seed: UInt64
     /// The version of Culvert, for the trace.
     package var version: String
 
     /// Settings from their parts.
-    package init(manifests: ManifestSnapshot, trace: TraceSettings? = nil, seed: UInt64, version: String) {
+    package init(
+        manifests: ManifestSnapshot,
+        trace: TraceSettings? = nil,
+        socket: String? = nil,
+        seed: UInt64,
+        version: String
+    ) {
         self.manifests = manifests
         self.trace = trace
+        self.socket = socket
         self.seed = seed
         self.version = version
     }

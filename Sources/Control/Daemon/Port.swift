@@ -10,6 +10,9 @@ final class Port {
     var queue: TunQueue
     var framesRead: UInt64 = 0
     var framesWritten: UInt64 = 0
+    /// Bytes of the frames that were read and written.
+    var bytesRead: UInt64 = 0
+    var bytesWritten: UInt64 = 0
     /// Frames that the kernel did not take.
     var framesLost: UInt64 = 0
     /// Whether the interface was deleted under the daemon.

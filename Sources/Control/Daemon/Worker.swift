@@ -1,5 +1,5 @@
 internal import Datapath
-internal import Devices
+package import Devices
 internal import Foundation
 internal import Logging
 internal import Synchronization
@@ -12,18 +12,20 @@ internal import Wire
 /// the batch is full or nothing is left, processes, writes, and only then waits again. All frames of a batch share one
 /// reading of each clock. With flows in the table it wakes once a second to clear away what is over; an idle daemon
 /// without flows sleeps.
-struct Worker: ~Copyable {
-    private var pipeline: Pipeline
+package struct Worker: ~Copyable {
+    var pipeline: Pipeline
     private var batch: Batch
-    private let ports: [Port]
+    let ports: [Port]
     private var recorder: TraceRecorder?
     private let mailbox: Mailbox
+    let requests: WorkerRequests
     private var seenGeneration: UInt64 = 0
     private let stop: StopSignal
     private let logger: Logger
 
     private static let stopToken = UInt64.max
     private static let mailToken = UInt64.max - 1
+    private static let requestToken = UInt64.max - 2
     /// How many flows are held against new rules between two batches: some tens of microseconds.
     private static let reconcileSlice = 1024
 
@@ -32,6 +34,7 @@ struct Worker: ~Copyable {
         ports: [Port],
         recorder: consuming TraceRecorder?,
         mailbox: Mailbox,
+        requests: WorkerRequests,
         stop: StopSignal,
         logger: Logger
     ) {
@@ -40,6 +43,7 @@ struct Worker: ~Copyable {
         self.ports = ports
         self.recorder = recorder
         self.mailbox = mailbox
+        self.requests = requests
         self.logger = logger
         self.stop = stop
     }
@@ -55,13 +59,14 @@ struct Worker: ~Copyable {
     }
 
     private mutating func loop() throws(SystemError) {
-        var epoll = try Epoll(capacity: ports.count + 2)
+        var epoll = try Epoll(capacity: ports.count + 3)
         for (number, port) in ports.enumerated() { try epoll.add(port.queue.pollDescriptor, token: UInt64(number)) }
         try epoll.add(stop.event.descriptor.number, token: Self.stopToken)
         try epoll.add(mailbox.event.descriptor.number, token: Self.mailToken)
+        try epoll.add(requests.event.descriptor.number, token: Self.requestToken)
         var turn = 0
         var isBusy = false
-        while !stop.isRaised && !ports.allSatisfy(\.isGone) {
+        while !stop.isRaised && (ports.isEmpty || !ports.allSatisfy(\.isGone)) {
             // While there is work the ports are asked again after each batch, so that none waits for another.
             let hasWork = isBusy || pipeline.isReconciling
             let events = try epoll.wait(milliseconds: hasWork ? 0 : pipeline.flows.count > 0 ? 1000 : nil)
@@ -70,11 +75,8 @@ struct Worker: ~Copyable {
             let share = max(Batch.maximumCount / max(events, 1), 1)
             for step in 0..<events {
                 let token = epoll[(turn &+ step) % events].token
-                if token == Self.stopToken { continue }
-                if token == Self.mailToken {
-                    try mailbox.event.clear()
-                    continue
-                }
+                if token == Self.mailToken { try mailbox.event.clear() }
+                if token >= Self.requestToken { continue }
                 let port = ports[Int(token)]
                 try read(port, Int(token), atMost: share)
                 if port.isGone { try? epoll.remove(port.queue.pollDescriptor) }
@@ -86,6 +88,7 @@ struct Worker: ~Copyable {
             if isBusy { try processBatch() }
             pipeline.reconcile(budget: Self.reconcileSlice)
             pipeline.expire(now: UInt64(monotonicNanoseconds()))
+            if let question = requests.next() { question(&self) }
         }
     }
 
@@ -105,6 +108,7 @@ struct Worker: ~Copyable {
                 var packet = Packet()
                 packet.length = Int32(truncatingIfNeeded: max(length - port.queue.headerSize, 0))
                 packet.wireLength = packet.length
+                port.bytesRead &+= UInt64(packet.length)
                 packet.ingress = UInt16(truncatingIfNeeded: number)
                 _ = batch.append(packet)
             case .empty, .down:
@@ -143,7 +147,12 @@ struct Worker: ~Copyable {
             let bytes = batch.bytes(of: emission)
             result = try port.queue.write(bytes.bytes)
         }
-        if result == .sent { port.framesWritten += 1 } else { port.framesLost += 1 }
+        guard result == .sent else {
+            port.framesLost += 1
+            return
+        }
+        port.framesWritten += 1
+        port.bytesWritten &+= UInt64(emission.length)
     }
 
     /// Gives up the recorder, so that its trace can be finished; call it after `run`.
@@ -164,22 +173,24 @@ struct Worker: ~Copyable {
 }
 
 /// Asks a worker to end; from any thread.
-final class StopSignal: Sendable {
+package final class StopSignal: Sendable {
     let event: EventFD
     private let flag = Atomic<Bool>(false)
 
-    init() throws(SystemError) { event = try EventFD() }
+    /// A signal that is not raised.
+    package init() throws(SystemError) { event = try EventFD() }
 
     var isRaised: Bool { flag.load(ordering: .acquiring) }
 
-    func raise() {
+    /// Asks it.
+    package func raise() {
         flag.store(true, ordering: .releasing)
         try? event.signal()
     }
 }
 
 /// A worker and the thread it runs on.
-final class WorkerThread {
+package final class WorkerThread {
     private var worker: Worker
 
     init(_ worker: consuming Worker) { self.worker = worker }
@@ -187,7 +198,7 @@ final class WorkerThread {
     /// Runs the worker on a thread of its own, and gives what the log says of it at the end.
     ///
     /// When this returns, or throws what ended the worker, its recorder is gone, so that the trace can be finished.
-    func run() async throws(DaemonError) -> String {
+    package func run() async throws(DaemonError) -> String {
         let failure: DaemonError? = await withCheckedContinuation { continuation in
             let thread = Thread { [self] in
                 do throws(DaemonError) {
@@ -200,6 +211,7 @@ final class WorkerThread {
             thread.name = "culvert-worker"
             thread.start()
         }
+        worker.requests.close()
         worker.endRecording()
         if let failure { throw failure }
         return worker.summary

@@ -26,24 +26,37 @@ package struct MapDumps {
 
     /// The maps of a cluster, laid out as a replay lays them out.
     package init(_ cluster: Cluster) {
+        self.init(
+            cluster,
+            table: cluster.serviceTable(seed: 1),
+            interfaces: cluster.interfaceTable(isReplay: true)
+        )
+    }
+
+    /// The maps of a running datapath: the tables that it has.
+    init(_ cluster: Cluster, table: ServiceTable, interfaces: InterfaceTable) {
         self.cluster = cluster
-        table = cluster.serviceTable(seed: 1)
-        interfaces = cluster.interfaceTable(isReplay: true)
+        self.table = table
+        self.interfaces = interfaces
     }
 
     /// A map, or the list of them.
     package func dump(_ name: String) throws(MapError) -> JSONValue {
+        .object([(name, .array(name == Self.listing ? Self.listing(pipeline().maps) : try entries(name)))])
+    }
+
+    /// The entries of a map that the rules are made of.
+    func entries(_ name: String) throws(MapError) -> [JSONValue] {
         let content =
             switch name {
-            case Self.listing: listed
             case "services": services
             case "backends": backends
-            case "routes": routes
+            case "routes": Self.routes(interfaces)
             case "source-ranges": sourceRanges
             case "maglev": try maglev()
             default: throw unknown(name)
             }
-        return .object([(name, .array(content))])
+        return content
     }
 
     private func unknown(_ name: String) -> MapError {
@@ -64,8 +77,9 @@ package struct MapDumps {
         )
     }
 
-    private var listed: [JSONValue] {
-        pipeline().maps.map { map in
+    /// The list of maps with their sizes.
+    static func listing(_ maps: [MapDescription]) -> [JSONValue] {
+        maps.map { map in
             .object([
                 ("name", .string(map.name)), ("type", .string(map.type)), ("key", .string(map.key)),
                 ("value", .string(map.value)), ("capacity", .number(map.capacity)), ("entries", .number(map.entries)),
@@ -139,7 +153,8 @@ package struct MapDumps {
         }
     }
 
-    private var routes: [JSONValue] {
+    /// The routes of a table of interfaces, in the order of their prefixes.
+    static func routes(_ interfaces: InterfaceTable) -> [JSONValue] {
         var found: [IPv4Prefix: Int] = [:]
         for (number, interface) in interfaces.interfaces.enumerated() {
             for prefix in interface.prefixes { found[prefix] = number }

@@ -19,7 +19,7 @@ final class Reloader {
         case change, signal
     }
 
-    private(set) var cluster: Cluster
+    private let current: CurrentCluster
     private let seed: UInt64
     private let mailbox: Mailbox
     private let names: NameTable?
@@ -32,26 +32,27 @@ final class Reloader {
     private static let maximumLines = 20
 
     init(
-        _ cluster: Cluster,
+        _ current: CurrentCluster,
         seed: UInt64,
         mailbox: Mailbox,
         names: NameTable?,
         status: ReloadStatus,
         logger: Logger
     ) {
-        self.cluster = cluster
+        self.current = current
         self.seed = seed
         self.mailbox = mailbox
         self.names = names
         self.status = status
         self.logger = logger
-        loggedWarnings = Set(cluster.manifests.warnings.map(\.description))
+        loggedWarnings = Set(current.value.manifests.warnings.map(\.description))
     }
 
     /// Reads the manifests and hands over what they say; whether the cluster is another one then.
     @discardableResult
     func reload(_ arguments: [String], _ reason: Reason) -> Bool {
         let begin = monotonicNanoseconds()
+        let cluster = current.value
         let next: Cluster
         do throws(ManifestError) {
             next = try cluster.next(manifests: arguments)
@@ -69,12 +70,12 @@ final class Reloader {
         if isChange {
             mailbox.post(next.serviceTable(seed: seed))
             names?.replace(next.registry.names)
-            logAdoptions(of: next)
+            logAdoptions(of: next, after: cluster)
         }
         let duration = UInt64(clamping: monotonicNanoseconds() - begin)
         status.succeed(at: realtimeNanoseconds(), isChange: isChange, duration: duration)
         logSuccess(next, reason, isChange: isChange, milliseconds: duration / 1_000_000)
-        cluster = next
+        current.replace(next)
         return isChange
     }
 
@@ -107,7 +108,7 @@ final class Reloader {
     }
 
     /// Says which external addresses are answered for that were not before (CVE-2020-8554).
-    private func logAdoptions(of next: Cluster) {
+    private func logAdoptions(of next: Cluster, after cluster: Cluster) {
         var known: [ObjectReference: [String]] = [:]
         for service in cluster.manifests.services { known[service.reference] = service.externalVIPs }
         for service in next.manifests.services {

@@ -27,7 +27,7 @@ struct AffinityTable: ~Copyable {
     /// As many as Cilium's affinity map has.
     static let capacity = 65536
 
-    private var entries = Slab<Entry>(capacity: AffinityTable.capacity)
+    private(set) var entries = Slab<Entry>(capacity: AffinityTable.capacity)
     private var index = BucketIndex(capacity: AffinityTable.capacity)
     private var wheel = TimerWheel()
     private let hash: SeededHash

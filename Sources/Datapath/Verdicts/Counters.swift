@@ -10,6 +10,8 @@ package struct Counters: ~Copyable {
     package var bytes: FixedArray<UInt64>
     /// Packets by the number of their reason.
     package var reasons: FixedArray<UInt64>
+    /// Bytes of those packets, as far as they are IPv4.
+    package var reasonBytes: FixedArray<UInt64>
     /// Packets that came in.
     package var received: UInt64 = 0
     /// TCP, UDP and ICMP packets whose checksum was verified and found wrong.
@@ -26,6 +28,8 @@ package struct Counters: ~Copyable {
     package var affinityForgotten: UInt64 = 0
     /// Flows that were given another source port or identifier than their client's.
     package var portsChanged: UInt64 = 0
+    /// Flows removed because somebody asked for it.
+    package var flowsFlushed: UInt64 = 0
     /// ICMP errors that were not sent because their rate was used up.
     package var errorsSuppressed: UInt64 = 0
 
@@ -34,13 +38,17 @@ package struct Counters: ~Copyable {
         packets = FixedArray(count: Verdict.allCases.count)
         bytes = FixedArray(count: Verdict.allCases.count)
         reasons = FixedArray(count: DropReason.allCases.count)
+        reasonBytes = FixedArray(count: DropReason.allCases.count)
     }
 
     /// Counts the end of a packet of `length` bytes.
     @inline(__always) mutating func count(_ verdict: Verdict, _ reason: DropReason, length: Int) {
         packets[Int(verdict.rawValue)] &+= 1
         bytes[Int(verdict.rawValue)] &+= UInt64(truncatingIfNeeded: length)
-        if reason != .none { reasons[Int(reason.rawValue)] &+= 1 }
+        if reason != .none {
+            reasons[Int(reason.rawValue)] &+= 1
+            reasonBytes[Int(reason.rawValue)] &+= UInt64(truncatingIfNeeded: length)
+        }
     }
 
     /// Packets with a verdict.

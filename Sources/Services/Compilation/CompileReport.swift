@@ -146,7 +146,7 @@ package struct Totals: Sendable {
 
 extension Service {
     /// What events call a port of the Service.
-    func name(of port: ServicePort) -> String {
+    package func name(of port: ServicePort) -> String {
         "\(metadata.namespace)/\(metadata.name):\(port.name.isEmpty ? "\(port.port)" : port.name)"
     }
 }

@@ -189,7 +189,8 @@ package struct ServiceCompiler {
 }
 
 extension EndpointRecord {
-    fileprivate var backend: Backend { Backend(address: address, port: port, isLocal: isLocal) }
+    /// The endpoint as the datapath sees it.
+    package var backend: Backend { Backend(address: address, port: port, isLocal: isLocal) }
 
     /// With `publishNotReadyAddresses` what does not serve keeps its flows all the same: it would be chosen again.
     fileprivate func known(publishesNotReady: Bool) -> ServiceSpecification.KnownEndpoint {

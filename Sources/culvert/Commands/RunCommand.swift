@@ -22,6 +22,12 @@ struct RunCommand: AsyncParsableCommand {
     @OptionGroup var cluster: ClusterOptions
     @OptionGroup var traceFile: TraceFileOptions
 
+    @Option(
+        help: "The control socket, or none; CULVERT_SOCKET and the configuration name it otherwise.",
+        completion: .file()
+    )
+    var socket: String?
+
     @Option(help: "The seed of every choice; drawn at random unless given.")
     var seed: UInt64?
 
@@ -38,29 +44,33 @@ struct RunCommand: AsyncParsableCommand {
         LoggingSystem.bootstrap { label in StreamLogHandler.standardError(label: label) }
         var logger = Logger(label: "culvert")
         logger.logLevel = cluster.quiet ? .error : level
+        // Before they are read, so that no change is missed.
+        let manifests = ManifestSnapshot(cluster.manifests)
+        let loaded = try cluster.load()
         let settings = DaemonSettings(
-            manifests: ManifestSnapshot(cluster.manifests),
+            manifests: manifests,
             trace: try traceFile.settings(),
+            socket: socket.map { $0 == "none" ? nil : $0 } ?? loaded.configuration.socket,
             seed: seed ?? UInt64.random(in: .min ... .max),
             version: culvertVersion
         )
-        let loaded = try cluster.load()
         let daemon: Daemon
         do throws(DaemonError) {
             daemon = try Daemon(loaded, settings, logger: logger)
         } catch {
             throw Failure.failed(error.description, hint: error.hint)
         }
+        // The last one ends first: the socket before the datapath.
+        let services = [daemon] + (daemon.control.map { [$0] } ?? []) as [any ServiceLifecycle.Service]
         let group = ServiceGroup(
             configuration: .init(
-                services: [
+                services: services.map { service in
                     .init(
-                        service: daemon,
+                        service: service,
                         successTerminationBehavior: .gracefullyShutdownGroup,
                         failureTerminationBehavior: .gracefullyShutdownGroup
-                    ),
-                    .init(service: ReloadSignal(daemon: daemon), successTerminationBehavior: .ignore),
-                ],
+                    )
+                } + [.init(service: ReloadSignal(daemon: daemon), successTerminationBehavior: .ignore)],
                 gracefulShutdownSignals: [.sigterm, .sigint],
                 logger: logger
             )

@@ -1,0 +1,31 @@
+internal import Capture
+internal import Datapath
+
+/// What the control socket tells about: the workers, and what the control side of the daemon knows itself.
+package struct ControlContext: Sendable {
+    /// The way to the worker.
+    package let worker: WorkerRequests
+    /// The cluster as it is now; a reload changes it.
+    package let cluster: @Sendable () -> Cluster
+    /// The version of Culvert.
+    package let version: String
+    /// When the daemon started, in nanoseconds of the monotonic clock.
+    package let started: Int64
+    /// How many records the trace lacks; nil without a trace.
+    package let lostRecords: @Sendable () -> UInt64?
+
+    /// A context from its parts.
+    package init(
+        worker: WorkerRequests,
+        cluster: @escaping @Sendable () -> Cluster,
+        version: String,
+        started: Int64,
+        lostRecords: @escaping @Sendable () -> UInt64? = { nil }
+    ) {
+        self.worker = worker
+        self.cluster = cluster
+        self.version = version
+        self.started = started
+        self.lostRecords = lostRecords
+    }
+}

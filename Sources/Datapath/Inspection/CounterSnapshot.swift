@@ -1,0 +1,98 @@
+internal import Tables
+
+/// All counters at one moment, to be shown and added up outside of the worker.
+package struct CounterSnapshot: Sendable {
+    /// Packets and bytes.
+    package struct Amount: Sendable, Equatable {
+        /// Packets.
+        package var packets: UInt64 = 0
+        /// Bytes of IPv4 packets, headers included.
+        package var bytes: UInt64 = 0
+
+        static func += (left: inout Amount, right: Amount) {
+            left.packets &+= right.packets
+            left.bytes &+= right.bytes
+        }
+    }
+
+    /// Packets that came in.
+    package var received: UInt64 = 0
+    /// What became of them, by the number of the verdict.
+    package var verdicts = [Amount](repeating: Amount(), count: Verdict.allCases.count)
+    /// Why packets were dropped or refused, by the number of the reason.
+    package var reasons = [Amount](repeating: Amount(), count: DropReason.allCases.count)
+    /// Wrong checksums of TCP, UDP and ICMP, where they are verified.
+    package var badChecksums: UInt64 = 0
+    /// ICMP errors that were not sent because their rate was used up.
+    package var errorsSuppressed: UInt64 = 0
+    /// Flows in the table, and how many it can have.
+    package var flows: (count: Int, capacity: Int) = (count: 0, capacity: 0)
+    /// Flows entered.
+    package var flowsCreated: UInt64 = 0
+    /// Flows removed at the end of their time.
+    package var flowsExpired: UInt64 = 0
+    /// Flows removed to make room for others.
+    package var flowsEvicted: UInt64 = 0
+    /// Flows removed because somebody asked for it.
+    package var flowsFlushed: UInt64 = 0
+    /// Fragments that wait for their first one.
+    package var fragmentsHeld = 0
+    /// Clients that are bound to a backend, and how many can be.
+    package var affinity: (count: Int, capacity: Int) = (count: 0, capacity: 0)
+    /// Clients that found no room to be remembered.
+    package var affinityRefused: UInt64 = 0
+
+    /// Zeros.
+    package init() {}
+
+    /// Flows that found no room in the table.
+    package var insertionsFailed: UInt64 { self[.conntrackTableFull].packets }
+    /// Packets with a verdict.
+    package subscript(verdict: Verdict) -> Amount { verdicts[Int(verdict.rawValue)] }
+    /// Packets with a reason, dropped and refused ones alike.
+    package subscript(reason: DropReason) -> Amount { reasons[Int(reason.rawValue)] }
+
+    /// Adds the packets of another worker; the tables are shared, so their sizes are not added.
+    package mutating func add(_ other: CounterSnapshot) {
+        received &+= other.received
+        for index in verdicts.indices { verdicts[index] += other.verdicts[index] }
+        for index in reasons.indices { reasons[index] += other.reasons[index] }
+        badChecksums &+= other.badChecksums
+        errorsSuppressed &+= other.errorsSuppressed
+        flowsCreated &+= other.flowsCreated
+        flowsExpired &+= other.flowsExpired
+        flowsEvicted &+= other.flowsEvicted
+        flowsFlushed &+= other.flowsFlushed
+        fragmentsHeld += other.fragmentsHeld
+        affinityRefused &+= other.affinityRefused
+        flows = other.flows
+        affinity = other.affinity
+    }
+}
+
+extension Pipeline {
+    /// The counters of now.
+    package var counterSnapshot: CounterSnapshot {
+        var snapshot = CounterSnapshot()
+        snapshot.received = counters.received
+        for verdict in Verdict.allCases {
+            let number = Int(verdict.rawValue)
+            snapshot.verdicts[number] = .init(packets: counters.packets[number], bytes: counters.bytes[number])
+        }
+        for reason in DropReason.allCases {
+            let number = Int(reason.rawValue)
+            snapshot.reasons[number] = .init(packets: counters.reasons[number], bytes: counters.reasonBytes[number])
+        }
+        snapshot.badChecksums = counters.badChecksums
+        snapshot.errorsSuppressed = counters.errorsSuppressed
+        snapshot.flows = (count: flows.count, capacity: flows.capacity)
+        snapshot.flowsCreated = counters.flowsCreated
+        snapshot.flowsExpired = counters.flowsExpired
+        snapshot.flowsEvicted = counters.flowsEvicted
+        snapshot.flowsFlushed = counters.flowsFlushed
+        snapshot.fragmentsHeld = heldPackets
+        snapshot.affinity = (count: affinity.count, capacity: AffinityTable.capacity)
+        snapshot.affinityRefused = affinity.refused
+        return snapshot
+    }
+}
