@@ -58,7 +58,7 @@ let package = Package(
         .executableTarget(
             name: "culvert",
             dependencies: [
-                "Wire", "Datapath", "Capture", "Kubernetes", "Services", "Control",
+                "Wire", "Datapath", "Devices", "Capture", "Kubernetes", "Services", "Control",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),

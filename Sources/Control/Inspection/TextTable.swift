@@ -10,7 +10,12 @@ package struct TextTable: Sendable {
     package mutating func add(_ cells: [String]) { rows.append(cells.map { $0.isEmpty ? "<none>" : $0 }) }
 
     /// The lines of the table, each with its end.
-    package var text: String {
+    package var text: String { lines([header] + rows) }
+
+    /// The same without the header.
+    package var rowsText: String { lines(rows) }
+
+    private func lines(_ lines: [[String]]) -> String {
         var widths = header.map(\.count)
         for row in rows {
             for (column, cell) in row.enumerated() where column < widths.count {
@@ -18,7 +23,7 @@ package struct TextTable: Sendable {
             }
         }
         var text = ""
-        for row in [header] + rows {
+        for row in lines {
             for (column, cell) in row.enumerated() {
                 text += cell
                 if column < row.count - 1 { text += String(repeating: " ", count: widths[column] + 3 - cell.count) }

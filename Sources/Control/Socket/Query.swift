@@ -59,11 +59,11 @@ package struct Query: Equatable, Sendable {
 
     /// The text behind `?`, empty for no items.
     package var text: String {
-        items.map { Self.encode($0.key) + "=" + Self.encode($0.value) }.joined(separator: "&")
+        items.map { Self.encoded($0.key) + "=" + Self.encoded($0.value) }.joined(separator: "&")
     }
 
     /// Everything but RFC 3986's unreserved characters is encoded.
-    static func encode(_ text: String) -> String {
+    package static func encoded(_ text: String) -> String {
         let digits = Array("0123456789ABCDEF".utf8)
         var bytes: [UInt8] = []
         for byte in text.utf8 {

@@ -75,26 +75,30 @@ struct ServicesResource {
         ])
     }
 
-    /// One item for each endpoint of each port of a Service that the datapath forwards to, ready or not.
+    /// One item for each port of a Service, with its endpoints, ready or not.
     ///
-    /// `inUse` says whether new connections may get it by either policy: that depends on what else there is.
+    /// `inUse` says whether new connections may get an endpoint by either policy: that depends on what else there is.
     func endpoints() -> [JSONValue] {
         let listing = EndpointListing(cluster.manifests, nodeName: cluster.node.name)
         return sorted.flatMap { service in
-            service.ports.flatMap { port in
+            service.ports.map { port in
                 let name = service.name(of: port)
                 let used = compiled[name].map { Set($0.port.cluster + $0.port.local) } ?? []
-                return listing.records(of: service, port: port).map { record in
-                    JSONValue.object([
-                        ("namespace", .string(service.metadata.namespace)), ("name", .string(service.metadata.name)),
-                        ("service", .string(name)), ("protocol", .string(port.transport.rawValue.lowercased())),
-                        ("backend", .string("\(record.address):\(record.port)")), ("local", .bool(record.isLocal)),
-                        ("ready", .bool(record.isReady)), ("serving", .bool(record.isServing)),
-                        ("terminating", .bool(record.isTerminating)),
-                        ("inUse", .bool(used.contains(record.backend))),
-                    ])
-                }
+                let endpoints = listing.records(of: service, port: port).map { endpoint($0, used) }
+                return JSONValue.object([
+                    ("namespace", .string(service.metadata.namespace)), ("name", .string(service.metadata.name)),
+                    ("service", .string(name)), ("protocol", .string(port.transport.rawValue.lowercased())),
+                    ("endpoints", .array(endpoints)),
+                ])
             }
         }
+    }
+
+    private func endpoint(_ record: EndpointRecord, _ used: Set<Backend>) -> JSONValue {
+        .object([
+            ("backend", .string("\(record.address):\(record.port)")), ("local", .bool(record.isLocal)),
+            ("ready", .bool(record.isReady)), ("serving", .bool(record.isServing)),
+            ("terminating", .bool(record.isTerminating)), ("inUse", .bool(used.contains(record.backend))),
+        ])
     }
 }
