@@ -54,7 +54,7 @@ struct Culvert: AsyncParsableCommand {
         guard let word = CommandLine.arguments.dropFirst().first, !word.hasPrefix("-") else {
             return .input([line], hint: "culvert --help")
         }
-        let names = configuration.subcommands.map(\._commandName) + ["help"]
+        let names = configuration.subcommands.map { $0._commandName } + ["help"]
         if names.contains(word) { return .input([line], hint: "culvert \(word) --help") }
         let meant = Suggestion.nearest(to: word, in: names)
         return .input(["\(word): is no command"], hint: meant.map { "did you mean culvert \($0)?" } ?? "culvert --help")
