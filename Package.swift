@@ -95,7 +95,10 @@ let package = Package(
         ),
         .testTarget(
             name: "ControlTests",
-            dependencies: ["Control", "Capture", "Datapath", "Devices", "Wire", "TestSupport"],
+            dependencies: [
+                "Control", "Capture", "Datapath", "Devices", "Kubernetes", "Services", "Wire", "TestSupport",
+                .product(name: "Logging", package: "swift-log"),
+            ],
             swiftSettings: settings
         ),
     ]

@@ -78,14 +78,12 @@ package final class Daemon: ServiceLifecycle.Service {
             requests = try WorkerRequests()
             let mailbox = try Mailbox()
             reloadStatus = ReloadStatus(loadedAt: realtimeNanoseconds())
-            let reloader = Reloader(
-                current,
-                seed: settings.seed,
-                mailbox: mailbox,
-                names: names,
-                status: reloadStatus,
-                logger: logger
-            )
+            let reloader = Reloader(cluster, status: reloadStatus, logger: logger) { next in
+                // Names first: a packet of a new Service must find its own.
+                names.replace(next.registry.names)
+                current.replace(next)
+                mailbox.post(next.serviceTable(seed: settings.seed))
+            }
             reloading = try ReloadThread(reloader, settings.manifests, mailbox: mailbox, logger: logger)
             worker = WorkerThread(
                 Worker(

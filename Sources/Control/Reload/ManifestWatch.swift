@@ -1,14 +1,14 @@
-internal import Devices
-internal import Logging
+package import Devices
+package import Logging
 
 /// Waits for changes of the files behind `-f` arguments.
 ///
 /// Theory of operation: inotify tells at once what happens in the directories; once a second everything is looked at by
 /// stat(2), for what inotify misses (network file systems, links into other directories, lost events). Either is only a
 /// reason to take a new snapshot: whether something changed is decided by comparing snapshots.
-struct ManifestWatch: ~Copyable {
+package struct ManifestWatch: ~Copyable {
     /// Why a wait ended.
-    enum Outcome {
+    package enum Outcome {
         /// Something changed, and has been quiet since.
         case changed(ManifestSnapshot)
         /// Nothing has changed for a second.
@@ -17,7 +17,8 @@ struct ManifestWatch: ~Copyable {
         case woken
     }
 
-    private(set) var snapshot: ManifestSnapshot
+    /// What was there at the last look.
+    package private(set) var snapshot: ManifestSnapshot
     private var inotify: Inotify?
     private var watches: [String: Int32] = [:]
     private var paths: [Int32: String] = [:]
@@ -31,7 +32,7 @@ struct ManifestWatch: ~Copyable {
     private static let second: Int64 = 1_000_000_000
 
     /// Watches what `snapshot` shows, and is woken by `event`, which must outlive this.
-    init(_ snapshot: ManifestSnapshot, wokenBy event: borrowing EventFD, logger: Logger) throws(SystemError) {
+    package init(_ snapshot: ManifestSnapshot, wokenBy event: borrowing EventFD, logger: Logger) throws(SystemError) {
         self.snapshot = snapshot
         self.logger = logger
         nextLook = monotonicNanoseconds()
@@ -51,7 +52,7 @@ struct ManifestWatch: ~Copyable {
     }
 
     /// Waits until something changed, or somebody wants something else.
-    mutating func wait() throws(SystemError) -> Outcome {
+    package mutating func wait() throws(SystemError) -> Outcome {
         while true {
             let now = monotonicNanoseconds()
             if now >= nextLook {
@@ -79,7 +80,7 @@ struct ManifestWatch: ~Copyable {
     }
 
     /// Takes a new snapshot before everything is read, whatever changed.
-    mutating func look() {
+    package mutating func look() {
         debounce.reset()
         snapshot = ManifestSnapshot(snapshot.arguments)
         updateWatches()

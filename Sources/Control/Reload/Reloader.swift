@@ -1,58 +1,46 @@
 internal import Datapath
 internal import Devices
-internal import Foundation
 internal import Kubernetes
-internal import Logging
+package import Logging
 internal import Services
-internal import Synchronization
 internal import Wire
 
 /// Makes what runs follow the manifests.
 ///
 /// Theory of operation: the whole new set is read, held against itself, compiled and laid out, all on the thread of the
-/// watch. Only if nothing is wrong is the new table left in the mailbox; until the worker takes it, in one step between two
-/// batches, every packet sees the old one, then every packet the new one. If anything is wrong, nothing changes, and each
-/// fault is a line in the log, once for as long as the faults stay the same.
-final class Reloader {
+/// watch. Only if nothing is wrong is the new cluster handed over. Its table goes into the mailbox: until the worker takes it,
+/// in one step between two batches, every packet sees the old one, then every packet the new one. If anything is wrong,
+/// nothing changes, and each fault is a line in the log, once for as long as the faults stay the same.
+package final class Reloader {
     /// What asked for a reload.
-    enum Reason {
+    package enum Reason {
         case change, signal
     }
 
-    private let current: CurrentCluster
-    private let seed: UInt64
-    private let mailbox: Mailbox
-    private let names: NameTable?
+    /// What runs.
+    package private(set) var cluster: Cluster
     private let status: ReloadStatus
     private let logger: Logger
+    private let handOver: (Cluster) -> Void
     private var loggedFaults: [String] = []
     private var loggedWarnings: Set<String>
 
     /// How many lines one reload may write.
     private static let maximumLines = 20
 
-    init(
-        _ current: CurrentCluster,
-        seed: UInt64,
-        mailbox: Mailbox,
-        names: NameTable?,
-        status: ReloadStatus,
-        logger: Logger
-    ) {
-        self.current = current
-        self.seed = seed
-        self.mailbox = mailbox
-        self.names = names
+    /// Begins with a cluster that runs; `handOver` gets each one that takes its place.
+    package init(_ cluster: Cluster, status: ReloadStatus, logger: Logger, handOver: @escaping (Cluster) -> Void) {
+        self.cluster = cluster
         self.status = status
         self.logger = logger
-        loggedWarnings = Set(current.value.manifests.warnings.map(\.description))
+        self.handOver = handOver
+        loggedWarnings = Set(cluster.manifests.warnings.map(\.description))
     }
 
     /// Reads the manifests and hands over what they say; whether the cluster is another one then.
     @discardableResult
-    func reload(_ arguments: [String], _ reason: Reason) -> Bool {
+    package func reload(_ arguments: [String], _ reason: Reason) -> Bool {
         let begin = monotonicNanoseconds()
-        let cluster = current.value
         let next: Cluster
         do throws(ManifestError) {
             next = try cluster.next(manifests: arguments)
@@ -68,14 +56,13 @@ final class Reloader {
         }
         let isChange = next.manifests != cluster.manifests
         if isChange {
-            mailbox.post(next.serviceTable(seed: seed))
-            names?.replace(next.registry.names)
-            logAdoptions(of: next, after: cluster)
+            handOver(next)
+            logAdoptions(of: next)
         }
         let duration = UInt64(clamping: monotonicNanoseconds() - begin)
         status.succeed(at: realtimeNanoseconds(), isChange: isChange, duration: duration)
         logSuccess(next, reason, isChange: isChange, milliseconds: duration / 1_000_000)
-        current.replace(next)
+        cluster = next
         return isChange
     }
 
@@ -108,7 +95,7 @@ final class Reloader {
     }
 
     /// Says which external addresses are answered for that were not before (CVE-2020-8554).
-    private func logAdoptions(of next: Cluster, after cluster: Cluster) {
+    private func logAdoptions(of next: Cluster) {
         var known: [ObjectReference: [String]] = [:]
         for service in cluster.manifests.services { known[service.reference] = service.externalVIPs }
         for service in next.manifests.services {
