@@ -91,6 +91,13 @@ struct ServiceCompilerTests {
         #expect(rules.frontends.allSatisfy { $0.kind != .hostPort })
     }
 
+    @Test("A host port has the protocol of its container's port")
+    func hostPortProtocol() throws {
+        let rules = try compile(pod("a", "10.244.0.1", spec: ", hostPort: 53, protocol: UDP"))
+        #expect(frontends(rules) == ["HostPort 192.0.2.10:53/udp"])
+        #expect(rules.servicePorts.map(\.transport) == [.udp])
+    }
+
     @Test("The order of files changes nothing", arguments: 0..<24)
     func order(_ seed: UInt64) throws {
         var texts = [

@@ -84,13 +84,27 @@ package struct Cluster: Sendable {
 
     /// The compiled rules, laid out for the datapath.
     package func serviceTable(seed: UInt64) -> ServiceTable {
-        let algorithm: BalancingAlgorithm =
-            switch configuration.proxy.algorithm {
-            case .random: .random
-            case .roundRobin: .roundRobin
-            case .maglev: .maglev(tableSize: configuration.proxy.maglevTableSize)
-            }
-        return ServiceTable(rules, seed: seed, algorithm: algorithm)
+        ServiceTable(rules, seed: seed, algorithm: algorithm)
+    }
+
+    /// The compiled rules as an nftables file, with a table of this name.
+    package func nftablesRuleset(table: String) -> String {
+        var settings = NftablesSettings()
+        settings.table = table
+        settings.podCIDR = configuration.cluster.podCIDR
+        settings.serviceCIDR = configuration.cluster.serviceCIDR
+        settings.masqueradeAll = configuration.proxy.masqueradeAll
+        settings.unknownPorts = configuration.proxy.unknownPorts
+        settings.algorithm = algorithm
+        return NftablesExport.ruleset(rules, node: node, settings: settings)
+    }
+
+    private var algorithm: BalancingAlgorithm {
+        switch configuration.proxy.algorithm {
+        case .random: .random
+        case .roundRobin: .roundRobin
+        case .maglev: .maglev(tableSize: configuration.proxy.maglevTableSize)
+        }
     }
 
     /// The interfaces of the datapath: those configured, or the three notional ones of a replay without any.

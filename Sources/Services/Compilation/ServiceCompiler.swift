@@ -168,7 +168,8 @@ package struct ServiceCompiler {
                     name: name,
                     cluster: [backend],
                     local: [backend],
-                    hasAny: true
+                    hasAny: true,
+                    transport: transport
                 )
             )
             rules.hostPorts.append(hostPort)
