@@ -1,0 +1,172 @@
+"""Whether both sides did the same with a step, once that is masked which may differ: the backend, the outer port, the
+identification of generated packets and how much an ICMP error quotes."""
+
+import struct
+from collections import Counter
+
+from packets import ICMP, TCP, UDP, Packet, reassemble
+
+
+def interface_of(data):
+    """Where a packet comes in: where its source lies."""
+    return "pods" if Packet(data).source.startswith("10.244.") else "uplink"
+
+
+def kernel_outputs(step, results):
+    """What the kernel did; what its own stack says to what it was given is no part of it, but answers to pings are."""
+    outputs = []
+    for sent, delivered in results:
+        if delivered and step.what != "echo request":
+            sent = []
+        outputs += sent
+        if step.what != "echo request":
+            outputs += [("host", data) for data in delivered]
+    return reassemble(outputs)
+
+
+def culvert_outputs(events):
+    """What Culvert did."""
+    return reassemble([output for event in events for output in event["outputs"]])
+
+
+def is_generated(data, step_packets):
+    """Whether the router itself made a packet: an error that none of the packets that came in was."""
+    packet = Packet(data)
+    return packet.is_error and not any(Packet(sent).is_error for sent in step_packets)
+
+
+def learn(talk, step, side, outputs, packets):
+    """Takes the mapping from what came out for a client's packet; says what is wrong with it."""
+    if step.opens:
+        side.outer = side.backend = side.to_server = side.to_client = None
+    for _, data in outputs:
+        packet = Packet(data)
+        if is_generated(data, packets):
+            if packet.destination == talk.client[0]:
+                side.to_client = None
+            continue
+        if step.origin == "server" and packet.protocol != ICMP:
+            side.to_client = data
+        if step.origin != "client" or "icmp" in step.what:
+            continue
+        side.to_server = data
+        if packet.protocol not in (TCP, UDP):
+            continue
+        outer, backend = (packet.source, packet.sport), (packet.destination, packet.dport)
+        if side.outer and (outer, backend) != (side.outer, side.backend):
+            return f"the mapping changed from {side.outer}, {side.backend} to {outer}, {backend}"
+        side.outer, side.backend = outer, backend
+    return None
+
+
+def masked(data, talk, step, side, packets):
+    """The bytes that both sides must have in common."""
+    result = bytearray(data)
+    if is_generated(data, packets):
+        # Identification, and length with the checksums that follow from it.
+        after = Packet(data).header
+        result[2:6] = bytes(4)
+        result[10:12] = result[after + 2:after + 4] = bytes(2)
+        # It goes to whoever sent the packet: on each side that side's server.
+        if step.origin == "server" and Packet(data).destination in [Packet(sent).source for sent in packets]:
+            result[16:20] = bytes(4)
+        return bytes(result[:after + 8]) + quote_of(bytes(result[after + 8:]), packets)
+    # What a client gets is the same, whatever was chosen behind.
+    if step.origin == "client":
+        mask(result, 0, talk, side)
+    return bytes(result)
+
+
+AS_RECEIVED, TTL_LOWERED, PUT_TOGETHER = b"as received", b"TTL lowered", b"put together"
+
+
+def quote_of(quote, packets):
+    """How an error quotes a packet that came in; the quote itself when it is none of them."""
+    def same(one, other, but):
+        length = min(len(quote), len(one), len(other))
+        return all(one[place] == other[place] for place in range(length) if place not in but)
+
+    if len(quote) < 28:
+        return quote
+    for sent in packets:
+        for but, form in (((), AS_RECEIVED), ((8, 10, 11), TTL_LOWERED)):
+            if same(quote, sent, but):
+                return form
+    for _, whole in reassemble([("", sent) for sent in packets]):
+        if same(quote, whole, (6, 7, 8, 10, 11)):
+            return PUT_TOGETHER
+    return quote
+
+
+def is_hairpin(talk):
+    """Whether a side has sent the client to itself: then it had to replace the source, and the other may have not."""
+    return any(side.backend and side.backend[0] == talk.client[0] for side in talk.sides.values())
+
+
+def mask(result, start, talk, side):
+    """Masks an IPv4 packet from `start` on, and the one that it quotes; checksums were verified."""
+    if len(result) < start + 20:
+        return
+    packet = Packet(bytes(result[start:]))
+    after = start + packet.header
+    result[start + 10:start + 12] = b"\0\0"
+    if side.backend and side.backend[0] != talk.service[0]:
+        hidden = [side.backend[0]] + ([side.outer[0]] if is_hairpin(talk) else [])
+        for place, address in ((start + 12, packet.source), (start + 16, packet.destination)):
+            if address in hidden:
+                result[place:place + 4] = b"\0\0\0\0"
+    if packet.protocol == ICMP:
+        result[after + 2:after + 4] = b"\0\0"
+        if packet.is_error:
+            mask(result, after + 8, talk, side)
+        return
+    if packet.offset or packet.protocol not in (TCP, UDP) or len(result) < after + 8:
+        return
+    if any(one.outer and one.outer[1] != talk.client[1] for one in talk.sides.values()) and side.outer:
+        for place, port in ((after, packet.sport), (after + 2, packet.dport)):
+            if port == side.outer[1]:
+                result[place:place + 2] = b"\0\0"
+    place = after + (16 if packet.protocol == TCP else 6)
+    # A UDP checksum of zero is none, and stays so.
+    if len(result) >= place + 2 and (packet.protocol == TCP or result[place:place + 2] != b"\0\0"):
+        result[place:place + 2] = b"\xff\xff"
+
+
+def fields_of(data):
+    """A short name for what a packet is, to group differences by."""
+    packet = Packet(data)
+    name = {ICMP: "icmp", TCP: "tcp", UDP: "udp"}.get(packet.protocol, "?")
+    if packet.protocol == ICMP and not packet.offset:
+        name += " %d/%d" % struct.unpack("!BB", packet.body[:2])
+    return name
+
+
+class Backends:
+    """Which backends each side chose, by service and kind of client: over many flows both sides must have chosen all."""
+
+    def __init__(self):
+        self.chosen = {"kernel": {}, "culvert": {}}
+
+    @staticmethod
+    def kind(address):
+        """Clients that the rules treat alike."""
+        if address.startswith("10.244."):
+            return "pods"
+        return "outside the range" if address == "203.0.113.200" else "outside"
+
+    def add(self, side, talk, backend):
+        key = (talk.protocol, *talk.service, self.kind(talk.client[0]))
+        self.chosen[side].setdefault(key, Counter())[backend] += 1
+
+    def merge(self, other):
+        for side, keys in other.chosen.items():
+            for key, counts in keys.items():
+                self.chosen[side].setdefault(key, Counter()).update(counts)
+
+    def problems(self):
+        """Sets that differ where enough flows came together for chance not to matter."""
+        for key in sorted(set(self.chosen["kernel"]) | set(self.chosen["culvert"])):
+            kernel, culvert = (self.chosen[side].get(key, Counter()) for side in ("kernel", "culvert"))
+            size = len(set(kernel) | set(culvert))
+            if set(kernel) != set(culvert) and min(sum(kernel.values()), sum(culvert.values())) >= 30 * size:
+                yield f"backends of {key}: kernel {sorted(kernel)}, Culvert {sorted(culvert)}"

@@ -1,0 +1,91 @@
+"""The kernel's side: this process' own network namespace with a TUN for each interface, and the exported rules loaded.
+
+A write to a TUN takes the packet all the way through the namespace before it returns, so that whatever stands in the queues of
+the TUNs afterwards is what became of it. Raw sockets see what is delivered to the node itself.
+"""
+
+import fcntl
+import os
+import socket
+import struct
+import subprocess
+
+TUNSETIFF, IFF_TUN, IFF_NO_PI = 0x400454CA, 1, 0x1000
+
+SETTINGS = {
+    "net/ipv4/ip_forward": 1,
+    "net/ipv4/icmp_ratelimit": 0,
+    "net/ipv4/icmp_msgs_per_sec": 1000000,
+    "net/ipv4/icmp_msgs_burst": 1000000,
+    "net/ipv4/conf/all/rp_filter": 0,
+    "net/ipv4/conf/default/rp_filter": 0,
+    "net/ipv4/conf/all/accept_local": 1,
+    "net/ipv4/conf/all/send_redirects": 0,
+    "net/ipv4/conf/default/send_redirects": 0,
+    "net/ipv6/conf/all/disable_ipv6": 1,
+    "net/ipv6/conf/default/disable_ipv6": 1,
+    # As kube-proxy and Culvert have it: no window checks, no connection to a Service that begins in the middle.
+    "net/netfilter/nf_conntrack_tcp_be_liberal": 1,
+    "net/netfilter/nf_conntrack_tcp_loose": 0,
+}
+
+
+class Kernel:
+    def __init__(self, ruleset):
+        run("ip", "link", "set", "lo", "up")
+        for name, value in SETTINGS.items():
+            try:
+                with open(f"/proc/sys/{name}", "w") as file:
+                    file.write(str(value))
+            except OSError as error:
+                if "icmp_msgs" not in name:  # belongs to the first namespace in some kernels
+                    raise SystemExit(f"differential: cannot set {name}: {error}")
+        self.tuns = {}
+        for name in ("pods", "uplink"):
+            descriptor = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK)
+            fcntl.ioctl(descriptor, TUNSETIFF, struct.pack("16sH22x", name.encode(), IFF_TUN | IFF_NO_PI))
+            self.tuns[name] = descriptor
+            for address in ("192.0.2.10/32", "192.0.2.11/32"):
+                run("ip", "address", "add", address, "dev", name)
+            run("ip", "link", "set", name, "up", "mtu", "1500", "txqueuelen", "10000")
+        run("ip", "route", "add", "10.244.0.0/16", "dev", "pods", "src", "192.0.2.10")
+        run("ip", "route", "add", "default", "dev", "uplink", "src", "192.0.2.10")
+        subprocess.run(["nft", "-f", "-"], input=ruleset.encode(), check=True)
+        self.local = []
+        for protocol in (socket.IPPROTO_ICMP, socket.IPPROTO_TCP, socket.IPPROTO_UDP):
+            raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, protocol)
+            raw.setblocking(False)
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+            self.local.append(raw)
+        self.drain()
+
+    def drain(self):
+        outputs = []
+        for name, descriptor in self.tuns.items():
+            while True:
+                try:
+                    data = os.read(descriptor, 65536)
+                except BlockingIOError:
+                    break
+                if data and data[0] >> 4 == 4:
+                    outputs.append((name, data))
+        delivered = []
+        for raw in self.local:
+            while True:
+                try:
+                    delivered.append(raw.recv(65536))
+                except BlockingIOError:
+                    break
+        return outputs, delivered
+
+    def inject(self, interface, data):
+        """What comes out for a packet: pairs of interface and bytes, and what the node itself got."""
+        try:
+            os.write(self.tuns[interface], data)
+        except OSError as error:
+            raise SystemExit(f"differential: the kernel does not take {data.hex()}: {error}")
+        return self.drain()
+
+
+def run(*command):
+    subprocess.run(command, check=True)

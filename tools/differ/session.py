@@ -1,0 +1,155 @@
+"""One session: a namespace of its own, a seed, a number of packets. Prints what differs, and a summary in JSON as the last line.
+
+Run by tools/differential, inside `unshare --net`: session.py CULVERT SEED PACKETS
+"""
+
+import json
+import os
+import random
+import shutil
+import sys
+import tempfile
+from collections import Counter
+
+from compare import Backends, culvert_outputs, fields_of, interface_of, is_generated, kernel_outputs, learn, masked
+from conversations import Maker
+from decisions import documented
+from engine import Engine
+from kernel import Kernel
+from packets import Packet
+from world.manifests import manifests
+
+SHOWN = int(os.environ.get("SHOWN", 5))
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+class Session:
+    def __init__(self, culvert, seed, count):
+        self.seed, self.count = seed, count
+        self.directory = tempfile.mkdtemp(prefix="culvert-differential-")
+        shutil.copy(os.path.join(HERE, "world", "culvert.yaml"), self.directory)
+        with open(os.path.join(self.directory, "manifests.yaml"), "w") as file:
+            file.write(manifests())
+        self.random = random.Random(seed)
+        self.maker = Maker(self.random)
+        self.engine = Engine(culvert, self.directory, seed)
+        self.kernel = Kernel(self.engine.ruleset())
+        self.backends = Backends()
+        self.tuples = {}
+        self.compared, self.differences, self.decided = 0, Counter(), Counter()
+
+    def run(self):
+        talks, planned = [], 0
+        while planned < self.count:
+            talk = self.maker.make(len(talks) + 1)
+            planned += len(talk.steps)
+            talks.append(talk)
+        turn = 0
+        while any(talk.place < len(talk.steps) for talk in talks):
+            due = [talk for talk in talks if talk.start <= turn and talk.place < len(talk.steps)]
+            self.random.shuffle(due)
+            self.round(due)
+            turn += 1
+
+    def round(self, due):
+        """The next step of each conversation, first through the kernel, then through Culvert, then compared."""
+        work, inputs = [], []
+        for talk in due:
+            step = talk.steps[talk.place]
+            talk.place += 1
+            packets = {name: step.build(side) for name, side in talk.sides.items()}
+            if step.needs_state and step.origin == "client" and len(talk.steps) > 1 and not all(
+                    side.outer for side in talk.sides.values()):
+                continue
+            if None in packets.values():
+                if any(packets.values()):
+                    self.differ(talk, step, "one side alone has something to answer", packets, {})
+                continue
+            results = [self.kernel.inject(interface_of(data), data) for data in packets["kernel"]]
+            work.append((talk, step, packets, results, len(inputs)))
+            inputs += packets["culvert"]
+        events = self.engine.inject(inputs) if inputs else []
+        for talk, step, packets, results, first in work:
+            mine = events[first:first + len(packets["culvert"])]
+            outputs = {"kernel": kernel_outputs(step, results), "culvert": culvert_outputs(mine)}
+            self.compared += len(mine)
+            self.judge(talk, step, packets, outputs, mine)
+
+    def judge(self, talk, step, packets, outputs, events):
+        problems = []
+        for name, side in talk.sides.items():
+            for _, data in outputs[name]:
+                problem = Packet(data).checksum_problem()
+                if problem:
+                    problems.append(f"{name}: {problem}")
+            problem = learn(talk, step, side, outputs[name], packets[name])
+            if problem:
+                problems.append(f"{name}: {problem}")
+            elif side.backend and side.backend[0] == talk.client[0] and side.outer[0] == talk.client[0]:
+                if talk.client[0].startswith("10.244.0."):
+                    problems.append(f"{name}: a pod of this node is its own backend, and sees itself as the client")
+            if side.outer:
+                # Two conversations with one reply tuple could not be told apart.
+                owner = self.tuples.setdefault((name, talk.protocol, side.outer, side.backend), talk.number)
+                if owner != talk.number:
+                    problems.append(f"{name}: two conversations share a reply tuple")
+            if step.opens and side.backend and side.backend[0] != talk.service[0]:
+                self.backends.add(name, talk, side.backend)
+        forms = {
+            name: sorted((place, masked(data, talk, step, side, packets[name])) for place, data in outputs[name])
+            for name, side in talk.sides.items()
+        }
+        if forms["kernel"] != forms["culvert"]:
+            decisions = documented(talk, step, packets, outputs, events, forms)
+            self.decided.update(decisions)
+            if any(name.startswith("known") for name in decisions):
+                # From here on both sides see the same again.
+                mine, yours = talk.sides["culvert"], talk.sides["kernel"]
+                mine.to_server, mine.to_client = yours.to_server, yours.to_client
+            if not decisions:
+                problems.append(self.signature(step, packets, outputs, events))
+        for problem in problems:
+            self.differ(talk, step, problem, packets, outputs, events)
+
+    @staticmethod
+    def signature(step, packets, outputs, events):
+        """What the difference is, without addresses."""
+        def words(name):
+            return ", ".join(sorted(
+                f"{place} {'makes ' if is_generated(data, packets[name]) else ''}{fields_of(data)}" for place, data in outputs[name]
+            )) or "nothing"
+
+        reasons = sorted({event["verdict"] + (f" {event['reason']}" if event["reason"] else "") for event in events})
+        return f"{step.origin}'s {step.what}: kernel {words('kernel')}; Culvert {words('culvert')} ({', '.join(reasons)})"
+
+    def differ(self, talk, step, problem, packets, outputs, events=()):
+        self.differences[problem] += 1
+        if self.differences[problem] > 1 or len(self.differences) > SHOWN:
+            return
+        print(f"\nDIFFERENCE, seed {self.seed}, {talk.name}, step {talk.place} of {len(talk.steps)}: {problem}")
+        for event in events:
+            print(f"  event {event['packet']}: {event['verdict']} {event['reason']} {event['conntrack']} {event['service']}")
+        for name in ("kernel", "culvert"):
+            for data in packets.get(name) or []:
+                print(f"  {name} in    {Packet(data).show()}")
+            for place, data in outputs.get(name) or []:
+                print(f"  {name} out   {place} {Packet(data).show()}")
+
+
+def main():
+    culvert, seed, count = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+    session = Session(culvert, seed, count)
+    try:
+        session.run()
+    finally:
+        if os.environ.get("KEEP"):
+            print(f"kept: {session.directory}")
+        else:
+            shutil.rmtree(session.directory)
+    chosen = {side: [[list(key), [[list(one), number] for one, number in counts.items()]] for key, counts in keys.items()]
+              for side, keys in session.backends.chosen.items()}
+    print(json.dumps({"compared": session.compared, "differences": session.differences, "decided": session.decided,
+                      "chosen": chosen}))
+
+
+main()
