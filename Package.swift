@@ -111,6 +111,7 @@ if Context.environment["CULVERT_BENCH"] != nil {
             name: "culvert-bench",
             dependencies: ["Datapath", "Wire"],
             path: "tools/benchmarks/memory",
+            exclude: ["section.py"],
             swiftSettings: settings
         )
     )

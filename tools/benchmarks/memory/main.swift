@@ -1,130 +1,29 @@
 // ns per packet of the pipeline in memory: no device, no trace, one core.
 //
-//     culvert-bench [--flows N] [--packets N] [--rounds N]
+//     culvert-bench [--case established|reply|masquerade|new|direct|malformed] [--flows N] [--services N]
+//                   [--packets N] [--rounds N]
 //
-// Every batch of 64 frames is filled from templates (a copy of the packet, as a read() would be), goes through
-// `Pipeline.process`, and is cleared. The cost of filling alone is measured in the same run and subtracted; both are
-// printed. Minimum and median over the rounds.
-import Datapath
+// Prints one JSON object: what was measured, and for each round the ns of processor time per packet of filling frames
+// alone and of filling and processing them. tools/bench runs it.
 import Glibc
-import Wire
 
-struct Options {
-    var flows = 1000
-    var packets = 2_000_000
-    var rounds = 15
-    init(_ arguments: [String]) {
-        var rest = arguments.dropFirst()
-        while let flag = rest.popFirst(), let value = rest.popFirst().flatMap({ Int($0) }), value > 0 {
-            switch flag {
-            case "--flows": flows = value
-            case "--packets": packets = value
-            case "--rounds": rounds = value
-            default: break
-            }
-        }
-    }
-}
-
-let options = Options(CommandLine.arguments)
-let vip = IPv4Address(10, 96, 0, 10)
-let backends = (1...10).map { Backend(address: IPv4Address(10, 244, 1, UInt8($0)), port: 8080, isLocal: true) }
-
-func makePipeline(capacity: Int) -> Pipeline {
-    var configuration = DatapathConfiguration()
-    configuration.nodeAddresses = [IPv4Address(192, 0, 2, 10)]
-    configuration.podCIDR = IPv4Prefix(IPv4Address(10, 244, 0, 0), length: 16)
-    configuration.serviceCIDR = IPv4Prefix(IPv4Address(10, 96, 0, 0), length: 16)
-    configuration.conntrackCapacity = capacity
-    var rules = ServiceSpecification()
-    rules.servicePorts = [.init(identifier: 1, name: "default/web:http", cluster: backends, local: [], hasAny: true)]
-    rules.frontends = [.init(kind: .clusterIP, address: vip, port: 80, transport: .tcp, servicePort: 0)]
-    rules.clusterIPs = [vip]
-    return Pipeline(
-        configuration,
-        interfaces: .notional(podCIDR: configuration.podCIDR, nodeAddresses: configuration.nodeAddresses),
-        services: ServiceTable(rules, seed: 1)
-    )
-}
-
-/// The segments of flow `number`: what the client sends.
-func segment(_ number: Int, _ flags: TCPFlags) -> [UInt8] {
-    let client = IPv4Address(bits: IPv4Address(10, 244, 2, 0).bits + UInt32(number / 50000 % 200 + 1))
-    let port = UInt16(1024 + number % 50000)
-    return PacketBuilder(from: client, to: vip).tcp(port, 80, flags: flags, payload: [UInt8](repeating: 0, count: 24))
-}
-
+/// The processor time of this thread, so that what else runs on the machine is not counted.
 func nanoseconds() -> UInt64 {
     var time = timespec()
-    unsafe clock_gettime(CLOCK_MONOTONIC, &time)
+    unsafe clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
     return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
 }
 
-struct Templates: ~Copyable {
-    var pool: FramePool
-    let length: Int
-    init(_ packets: [[UInt8]]) {
-        length = packets[0].count
-        pool = FramePool(count: packets.count, capacity: 128)
-        for (number, packet) in packets.enumerated() {
-            var frame = pool.frame(number, length: packet.count)
-            for (offset, byte) in packet.enumerated() { frame.store8(byte, at: offset) }
-        }
-    }
+guard let options = Options(CommandLine.arguments) else {
+    print("culvert-bench: the arguments are not understood; see the beginning of tools/benchmarks/memory/main.swift")
+    exit(2)
 }
-
-@inline(never)
-func fill(_ batch: inout Batch, _ templates: borrowing Templates, from first: inout Int) {
-    batch.clear()
-    var packet = Packet()
-    packet.length = Int32(templates.length)
-    packet.wireLength = packet.length
-    packet.now = 1_000_000_000
-    for _ in 0..<Batch.maximumCount {
-        packet.number &+= 1
-        let place = batch.append(packet)
-        batch.frames.copy(from: templates.pool, first, 0..<templates.length, to: place, at: 0)
-        first &+= 1
-        if first == templates.pool.count { first = 0 }
-    }
-}
-
-var pipeline = makePipeline(capacity: max(options.flows * 2, 4096))
-var batch = Batch(frameCapacity: 2048)
-let opening = Templates((0..<options.flows).map { segment($0, .syn) })
-let data = Templates((0..<options.flows).map { segment($0, .ack) })
-var next = 0
-for _ in 0..<(options.flows + Batch.maximumCount - 1) / Batch.maximumCount {
-    fill(&batch, opening, from: &next)
-    pipeline.process(&batch)
-}
-precondition(pipeline.flows.count == options.flows)
-
-let batches = options.packets / Batch.maximumCount
-var gross: [Double] = []
-var filling: [Double] = []
-for _ in 0..<options.rounds {
-    next = 0
-    var begin = nanoseconds()
-    for _ in 0..<batches { fill(&batch, data, from: &next) }
-    filling.append(Double(nanoseconds() - begin) / Double(batches * Batch.maximumCount))
-    next = 0
-    begin = nanoseconds()
-    for _ in 0..<batches {
-        fill(&batch, data, from: &next)
-        pipeline.process(&batch)
-    }
-    gross.append(Double(nanoseconds() - begin) / Double(batches * Batch.maximumCount))
-}
-precondition(pipeline.counters[.forward] == pipeline.counters.received)
-
-func shown(_ value: Double) -> String { "\((value * 10).rounded() / 10)" }
-let net = zip(gross, filling).map { $0 - $1 }.sorted()
-gross.sort()
-filling.sort()
-print("established ClusterIP, \(options.flows) flows, 64-byte TCP, batches of \(Batch.maximumCount)")
-print("  process: min \(shown(net[0])) ns/packet, median \(shown(net[net.count / 2])) ns/packet")
+var measurement = Measurement(options)
+measurement.run()
 print(
-    "  with filling: min \(shown(gross[0])), median \(shown(gross[gross.count / 2])); filling alone min \(shown(filling[0]))"
+    """
+    {"case":"\(options.scenario.rawValue)","flows":\(options.flows),"services":\(options.services),\
+    "capacity":\(measurement.capacity),"filling":\(measurement.filling),"all":\(measurement.gross)}
+    """
 )
 measurePorts()

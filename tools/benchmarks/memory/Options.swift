@@ -1,0 +1,32 @@
+/// What the command line asks for.
+struct Options {
+    var scenario = Scenario.established
+    /// How many flows there are; each is used equally often, in a shuffled order.
+    var flows = 1000
+    /// Over how many Services the flows are spread.
+    var services = 1
+    /// How many packets a round measures at least.
+    var packets = 250_000
+    var rounds = 15
+
+    /// Nil when an argument is not understood.
+    init?(_ arguments: [String]) {
+        var rest = arguments.dropFirst()
+        while let flag = rest.popFirst() {
+            guard let value = rest.popFirst() else { return nil }
+            if flag == "--case" {
+                guard let known = Scenario(rawValue: value) else { return nil }
+                scenario = known
+                continue
+            }
+            guard let number = Int(value), number > 0 else { return nil }
+            switch flag {
+            case "--flows": flows = number
+            case "--services": services = number
+            case "--packets": packets = number
+            case "--rounds": rounds = number
+            default: return nil
+            }
+        }
+    }
+}
