@@ -1,0 +1,100 @@
+"""Section live: real stacks on both sides, and between them Culvert or one of its peers, by turns."""
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+
+import report
+from live import loads, peers
+
+NEEDS = [
+    "ip=iproute2", "cc=gcc", "nft=nftables", "iperf3=iperf3", "wrk=wrk", "nginx=nginx-light", "curl=curl", "ping=iputils-ping",
+    "sysctl=procps",
+]
+
+
+def open_peers(work, note):
+    """The peers that come up; of the others `note` gets the reason."""
+    opened = []
+    for number, kind in enumerate(peers.ALL):
+        peer = kind(work, "culvert-bench-%d-%d" % (os.getpid(), number))
+        opened.append(peer)
+        try:
+            peer.open()
+        except (report.Unavailable, OSError, subprocess.TimeoutExpired) as reason:
+            note.append("%s cannot run here: %s." % (peer.name, reason))
+            peer.close()
+            opened.pop()
+        except BaseException:
+            close_all(opened)
+            raise
+    return opened
+
+
+def close_all(opened):
+    for peer in opened:
+        peer.close()
+
+
+def rounds(opened, count, seconds, note):
+    """figures[row][peer] and cpu[row][peer], a list each; a load that fails is said in `note` and left empty."""
+    figures, cpu = {}, {}
+    for turn in range(count):
+        # The order turns, so that no peer always follows the same one.
+        order = opened[turn % len(opened):] + opened[: turn % len(opened)]
+        for name, _, _, load in loads.ALL:
+            for peer in order:
+                try:
+                    result = load(peer, seconds)
+                except (report.Unavailable, OSError, ValueError, KeyError, subprocess.TimeoutExpired) as reason:
+                    note.append("%s, %s, round %d: %s." % (name, peer.name, turn + 1, reason))
+                    result = {"figure": None}
+                figures.setdefault(name, {}).setdefault(peer.name, []).append(result["figure"])
+                cpu.setdefault(name, {}).setdefault(peer.name, []).append(result.get("cpu"))
+            report.say("live: round %d of %d, %s" % (turn + 1, count, name))
+    return figures, cpu
+
+
+def pair_ratio(ours, theirs):
+    """The median of the ratios within each round."""
+    pairs = [one / other for one, other in zip(ours, theirs) if one is not None and other]
+    return report.median(pairs)
+
+
+def tables(figures, cpu, note, count):
+    names = [kind.name for kind in peers.ALL]
+    result = report.Table(
+        "live: median of %d rounds by turns; ratios are culvert's to the peer's, median of the rounds" % count,
+        ["load", "unit", *names, *("/ " + name for name in names[1:])],
+        " ".join(note),
+    )
+    used = report.Table("live: the forwarder's CPU per delivered datagram, ns, median", ["load", *names[:3], "/ bare, offload", "/ bare"])
+    for name, unit, _, _ in loads.ALL:
+        row, processor = figures.get(name, {}), cpu.get(name, {})
+        ours = row.get("culvert", [])
+        ratios = [pair_ratio(ours, row.get(other, [])) for other in names[1:]]
+        result.add(name, unit, *(report.median(row.get(other, [])) for other in names), *ratios)
+        if report.median(processor.get("culvert", [])) is not None:
+            ratios = [pair_ratio(processor["culvert"], processor.get(other, [])) for other in names[1:3]]
+            used.add(name, *(report.median(processor.get(other, [])) for other in names[:3]), *ratios)
+    return [result, used]
+
+
+def measure(options):
+    if os.geteuid() != 0 or not os.path.exists("/dev/net/tun"):
+        table = report.Table("live", ["cannot run here"])
+        table.add("needs root and /dev/net/tun")
+        return [table]
+    report.build_culvert()
+    count, seconds = (3, 1) if options.quick else (7, 2)
+    work, note, opened = tempfile.mkdtemp(prefix="culvert-bench-"), [], []
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        opened = open_peers(work, note)
+        figures, cpu = rounds(opened, count, seconds, note) if opened else ({}, {})
+    finally:
+        close_all(opened)
+        shutil.rmtree(work, ignore_errors=True)
+    return tables(figures, cpu, note, count)
