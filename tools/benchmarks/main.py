@@ -14,6 +14,7 @@ import importlib
 import json
 import os
 import platform
+import signal
 import subprocess
 import sys
 
@@ -54,6 +55,8 @@ def main():
     for name in options.sections:
         if name not in SECTIONS:
             parser.error("there is no section %s; there are %s" % (name, ", ".join(SECTIONS)))
+    # Ended from outside, sections still remove what they have made.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     here = machine()
     result = {"machine": here, "sections": {}}
     if not options.json:

@@ -96,10 +96,15 @@ class Usage:
             child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=errors)
             timer = threading.Timer(limit, child.kill)
             timer.start()
-            # wait4 gives what this child alone has used.
-            _, status, used = os.wait4(child.pid, 0)
+            try:
+                # wait4 gives what this child alone has used.
+                _, status, used = os.wait4(child.pid, 0)
+            except BaseException:
+                child.kill()
+                raise
+            finally:
+                timer.cancel()
             wall = time.monotonic() - begin
-            timer.cancel()
             child.returncode = os.waitstatus_to_exitcode(status)
             if child.returncode != 0:
                 errors.seek(0)

@@ -1,9 +1,7 @@
 """Section live: real stacks on both sides, and between them Culvert or one of its peers, by turns."""
 import os
 import shutil
-import signal
 import subprocess
-import sys
 import tempfile
 
 import report
@@ -90,7 +88,6 @@ def measure(options):
     report.build_culvert()
     count, seconds = (3, 1) if options.quick else (7, 2)
     work, note, opened = tempfile.mkdtemp(prefix="culvert-bench-"), [], []
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         opened = open_peers(work, note)
         figures, cpu = rounds(opened, count, seconds, note) if opened else ({}, {})

@@ -1,10 +1,13 @@
 """Writes a capture of COUNT packets: TCP conversations of 1,000 clients with the Service of captures/http-clusterip,
 checksums right, of 64 bytes each or of the simple Internet mix (64, 576 and 1,500 bytes as 7 to 4 to 1).
 
-    capture.py FILE COUNT 64|mix"""
+    capture.py FILE COUNT 64|mix
+
+The sizes are those of the IP packets; each has an Ethernet header before it, as tcprewrite changes no others."""
 import struct
 import sys
 
+ETHERNET = bytes.fromhex("0200000000020200000000010800")
 VIP = bytes([10, 96, 0, 10])
 MIX = [64] * 7 + [576] * 4 + [1500]
 CLIENTS = 1000
@@ -25,7 +28,7 @@ def packet(client, flags, sequence, length):
     pseudo = source + VIP + struct.pack("!BBH", 0, 6, len(segment))
     segment = segment[:16] + struct.pack("!H", checksum(pseudo + segment)) + segment[18:]
     header = struct.pack("!BBHHHBBH", 0x45, 0, length, 1, 0x4000, 64, 6, 0) + source + VIP
-    return header[:10] + struct.pack("!H", checksum(header)) + header[12:] + segment
+    return ETHERNET + header[:10] + struct.pack("!H", checksum(header)) + header[12:] + segment
 
 
 def main(path, count, kind):
@@ -33,7 +36,7 @@ def main(path, count, kind):
     opening = [packet(client, 2, 1, 64) for client in range(CLIENTS)]
     data = {size: [packet(client, 16, 2, size) for client in range(CLIENTS)] for size in set(sizes)}
     with open(path, "wb", buffering=1 << 20) as out:
-        out.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 262144, 101))
+        out.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 262144, 1))
         for number in range(count):
             client = number % CLIENTS
             one = opening[client] if number < CLIENTS else data[sizes[number % len(sizes)]][client]

@@ -36,6 +36,14 @@ def commands(work):
     }
 
 
+def check_rewritten(path):
+    """Of link types that it cannot edit, tcprewrite copies the packets as they are; that would be no measure."""
+    with open(path, "rb") as file:
+        # Behind the headers of the file, the record and Ethernet, the destination is at 16.
+        if file.read(24 + 16 + 14 + 20)[-4:] != bytes([10, 244, 0, 11]):
+            raise report.Unavailable("it did not rewrite")
+
+
 def rounds(work, count):
     """The usages of each command, measured by turns; or the reason why it cannot run."""
     results = {}
@@ -44,7 +52,10 @@ def rounds(work, count):
             if isinstance(results.get(name), str):
                 continue
             try:
-                results.setdefault(name, []).append(report.Usage.of(command))
+                usage = report.Usage.of(command)
+                if name == "tcprewrite":
+                    check_rewritten(os.path.join(work, "rewritten.pcap"))
+                results.setdefault(name, []).append(usage)
             except (report.Unavailable, FileNotFoundError) as reason:
                 results[name] = "cannot run here: %s" % reason
             report.say("replay: " + name)
