@@ -154,8 +154,9 @@ class Backends:
             return "pods"
         return "outside the range" if address == "203.0.113.200" else "outside"
 
-    def add(self, side, talk, backend):
-        key = (talk.protocol, *talk.service, self.kind(talk.client[0]))
+    def add(self, side, talk, service, backend):
+        policy = "internal" if talk.service[0].startswith("10.96.") else "external"
+        key = (service, talk.protocol, policy, self.kind(talk.client[0]))
         self.chosen[side].setdefault(key, Counter())[backend] += 1
 
     def merge(self, other):
@@ -168,5 +169,5 @@ class Backends:
         for key in sorted(set(self.chosen["kernel"]) | set(self.chosen["culvert"])):
             kernel, culvert = (self.chosen[side].get(key, Counter()) for side in ("kernel", "culvert"))
             size = len(set(kernel) | set(culvert))
-            if set(kernel) != set(culvert) and min(sum(kernel.values()), sum(culvert.values())) >= 30 * size:
+            if set(kernel) != set(culvert) and min(sum(kernel.values()), sum(culvert.values())) >= 15 * size:
                 yield f"backends of {key}: kernel {sorted(kernel)}, Culvert {sorted(culvert)}"

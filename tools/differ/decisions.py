@@ -23,7 +23,7 @@ def documented(talk, step, packets, outputs, events, forms):
     if step.what.startswith("tcp R") and reasons == {"ttl.expired"} and is_made(sent.data, 11):
         return ["reset-unanswered"]
     # A TCP segment of no connection is INVALID to nf_conntrack: no rule for new connections sees it, and it passes as it is.
-    if step.what.startswith("tcp") and step.what != "tcp S" and reasons and reasons <= REFUSED | {"ct.nostate"}:
+    if step.what.startswith("tcp") and step.what != "tcp S" and reasons and reasons <= REFUSED | {"ct.nostate", "source_range"}:
         return ["midstream"] if sent.destination == talk.service[0] else []
     if len(kernel) == len(culvert) == 1 and kernel[0][0] == culvert[0][0]:
         one, other = Packet(kernel[0][1]), Packet(culvert[0][1])
@@ -34,6 +34,9 @@ def documented(talk, step, packets, outputs, events, forms):
         return generated(talk, one.data, other.data)
     if culvert:
         return []
+    ends = [(one.source, one.destination) for one in map(Packet, packets["culvert"])]
+    if reasons == {"land"} and all(source == destination for source, destination in ends):
+        return ["land"]
     if reasons == {"spoof.vip"} and talk.service == ("198.51.100.11", 81):
         return ["known: passed-address-replies"]
     return []
@@ -43,7 +46,7 @@ def to_the_node(kernel, culvert):
     """Whether the node got a packet with its TTL lowered by one, or not for its TTL of one."""
     if len(kernel) != 1 or len(culvert) != 1:
         return False
-    if is_made(culvert[0][1], 11):
+    if culvert[0][0] != "host" and is_made(culvert[0][1], 11):
         return Packet(kernel[0][1]).ttl == 1
     one, other = kernel[0][1], culvert[0][1]
     return culvert[0][0] == "host" and one[8] == other[8] + 1 and one[:8] + one[9:] == other[:8] + other[9:]

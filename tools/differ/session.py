@@ -17,7 +17,7 @@ from decisions import documented
 from engine import Engine
 from kernel import Kernel
 from packets import Packet
-from world.manifests import manifests
+from world.manifests import manifests, owner
 
 SHOWN = int(os.environ.get("SHOWN", 5))
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -35,7 +35,7 @@ class Session:
         self.engine = Engine(culvert, self.directory, seed)
         self.kernel = Kernel(self.engine.ruleset())
         self.backends = Backends()
-        self.tuples = {}
+        self.tuples, self.clients = {}, {}
         self.compared, self.differences, self.decided = 0, Counter(), Counter()
 
     def run(self):
@@ -82,6 +82,8 @@ class Session:
                 problem = Packet(data).checksum_problem()
                 if problem:
                     problems.append(f"{name}: {problem}")
+            if step.opens and side.outer:
+                self.tuples.pop((name, talk.protocol, side.outer, side.backend), None)
             problem = learn(talk, step, side, outputs[name], packets[name])
             if problem:
                 problems.append(f"{name}: {problem}")
@@ -93,8 +95,8 @@ class Session:
                 owner = self.tuples.setdefault((name, talk.protocol, side.outer, side.backend), talk.number)
                 if owner != talk.number:
                     problems.append(f"{name}: two conversations share a reply tuple")
-            if step.opens and side.backend and side.backend[0] != talk.service[0]:
-                self.backends.add(name, talk, side.backend)
+            if step.opens and side.backend:
+                problems += [f"{name}: {problem}" for problem in self.choice_problems(name, talk, side.backend)]
         forms = {
             name: sorted((place, masked(data, talk, step, side, packets[name])) for place, data in outputs[name])
             for name, side in talk.sides.items()
@@ -110,6 +112,21 @@ class Session:
                 problems.append(self.signature(step, packets, outputs, events))
         for problem in problems:
             self.differ(talk, step, problem, packets, outputs, events)
+
+    def choice_problems(self, name, talk, backend):
+        """What is wrong with the backend that a side chose."""
+        found = owner(talk.service[0], talk.protocol, talk.service[1])
+        if found is None:
+            return ["translated, and is no Service's"] if backend != talk.service else []
+        service, endpoints = found
+        if backend[0] not in endpoints:
+            return [f"{backend[0]} is no endpoint of {service}"]
+        if service == "sticky":
+            # A client keeps its backend, by whichever address it comes.
+            kept = self.clients.setdefault((name, talk.protocol, talk.client[0]), backend)
+            return [] if kept == backend else ["a client with affinity got another backend"]
+        self.backends.add(name, talk, service, backend)
+        return []
 
     @staticmethod
     def signature(step, packets, outputs, events):

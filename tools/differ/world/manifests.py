@@ -70,6 +70,19 @@ def manifests():
     return text
 
 
+def owner(address, protocol, port):
+    """The Service behind a frontend, and what its endpoints are; None where there is none."""
+    for name, cluster, fields, ports, endpoints, balancer in SERVICES:
+        external = ["198.51.100.80", "192.0.2.11"] if "externalIPs" in fields else []
+        for _, kind, number, _, node in ports:
+            if kind == protocol and ((address in [cluster, balancer] + external and port == number)
+                                     or (address == "192.0.2.10" and port == node)):
+                return name, [one.rstrip("*") for one in endpoints.split()]
+    if address in ("192.0.2.10", "192.0.2.11") and port == 9100:
+        return "agent", ["10.244.0.22"]
+    return None
+
+
 def frontends():
     """All (address, protocol, port) that a client may try, services' and others'."""
     found = []
