@@ -12,7 +12,7 @@ def documented(talk, step, packets, outputs, events, forms):
     """The names of the decisions that explain a difference; none if they do not."""
     kernel, culvert = forms["kernel"], forms["culvert"]
     reasons = {event["reason"] for event in events} - {None}
-    if len(kernel) == 1 and is_made(kernel[0][1], 11) and reasons and reasons <= REFUSED:
+    if len(kernel) == 1 and is_made(kernel[0][1], 11) and reasons and reasons <= REFUSED | {"ct.nostate"}:
         # The kernel looks at the TTL before its filters see the packet.
         return ["ttl-after-rules"] if all(Packet(data).ttl == 1 for data in packets["kernel"]) else []
     if kernel and kernel[0][0] == "host" and talk.service[0] in NODE and not reasons - {"ttl.expired"}:
