@@ -57,6 +57,5 @@ func measurePorts() {
     let full = open(few, &pipeline, &batch)
     let exhausted = open(10000, &pipeline, &batch)
     precondition(pipeline.counters[.snatPortsExhausted] == 10000 && pipeline.flows.count == ports)
-    print("new masqueraded flows to one backend, each with a search for a port")
-    print("  half full: \(shown(half)) ns/flow, 99.9 % full: \(shown(full)), exhausted: \(shown(exhausted))")
+    print("{\"half\":\(half),\"nearly\":\(full),\"exhausted\":\(exhausted)}")
 }

@@ -67,6 +67,15 @@ def measure_pair(culvert, kernel, case, flows, pairs, rounds):
     return ours, theirs, run["capacity"]
 
 
+def ports(culvert):
+    """What a new masqueraded flow costs when its destination's ports run out."""
+    figures = json.loads(subprocess.run([culvert, "ports"], capture_output=True, text=True, timeout=300, check=True).stdout)
+    table = report.Table("memory: ns per new masqueraded flow to one backend, each with a search for a port", ["ports in use", "ns"])
+    for name, key in (("half", "half"), ("99.9 %", "nearly"), ("all", "exhausted")):
+        table.add(name, figures[key])
+    return table
+
+
 def combinations(quick):
     for case in CASES:
         for flows in FLOWS if not quick or case == "established" else FLOWS[1:3]:
@@ -103,4 +112,4 @@ def measure(options):
                 report.ratio(least, theirs_least),
             )
             report.say("memory: %s, %d flows" % (case, flows))
-    return [table]
+    return [table, ports(culvert)]
