@@ -52,11 +52,11 @@ package final class Daemon: ServiceLifecycle.Service {
     ) throws(DaemonError) {
         let ports = try Port.open(cluster)
         let interfaces = cluster.interfaceTable(isReplay: false)
-        let services = cluster.serviceTable(seed: settings.seed)
+        let table = cluster.serviceTable(seed: settings.seed)
         let pipeline = Pipeline(
             cluster.datapathConfiguration(seed: settings.seed, isReplay: false),
             interfaces: interfaces,
-            services: services
+            services: table
         )
         var recorder: TraceRecorder?
         let names = ServicePortNames(cluster.registry.names)
@@ -74,7 +74,7 @@ package final class Daemon: ServiceLifecycle.Service {
         } catch {
             throw DaemonError("\(error)")
         }
-        let nameSource = NameSource(services.names)
+        let nameSource = NameSource(table.names)
         let requests: WorkerRequests
         let current = CurrentCluster(cluster)
         do throws(SystemError) {
@@ -82,13 +82,14 @@ package final class Daemon: ServiceLifecycle.Service {
             requests = try WorkerRequests()
             let mailbox = try Mailbox()
             reloadStatus = ReloadStatus(loadedAt: realtimeNanoseconds())
-            let reloader = Reloader(cluster, status: reloadStatus, logger: logger) { next in
+            var latest = table
+            let reloader = Reloader(cluster, loader: settings.loader, status: reloadStatus, logger: logger) { next in
                 // Names first: a packet of a new Service must find its own.
                 names.replace(next.registry.names)
                 current.replace(next)
-                let table = next.serviceTable(seed: settings.seed)
-                nameSource.replace(table.names)
-                mailbox.post(table)
+                latest = next.serviceTable(seed: settings.seed, reusing: latest)
+                nameSource.replace(latest.names)
+                mailbox.post(latest)
             }
             reloading = try ReloadThread(reloader, settings.manifests, mailbox: mailbox, logger: logger)
             worker = WorkerThread(
