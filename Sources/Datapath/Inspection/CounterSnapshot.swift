@@ -31,8 +31,16 @@ package struct CounterSnapshot: Sendable {
     package var flowsCreated: UInt64 = 0
     /// Flows removed at the end of their time.
     package var flowsExpired: UInt64 = 0
-    /// Flows removed to make room for others.
-    package var flowsEvicted: UInt64 = 0
+    /// Flows removed to make room for others, by what they were.
+    package var evictions = EvictionCounts()
+    /// Flows in the table, by what they are worth when it is full.
+    package var classes = EvictionCounts()
+    /// Flows that found no room in the table.
+    package var insertionsFailed: UInt64 = 0
+    /// Connections refused because their source had all the half-open ones that it may have.
+    package var halfOpenRefused: UInt64 = 0
+    /// Segments that did not fit the connection they belong to.
+    package var invalidSegments: UInt64 = 0
     /// Flows removed because somebody asked for it.
     package var flowsFlushed: UInt64 = 0
     /// Fragments that wait for their first one.
@@ -45,8 +53,6 @@ package struct CounterSnapshot: Sendable {
     /// Zeros.
     package init() {}
 
-    /// Flows that found no room in the table.
-    package var insertionsFailed: UInt64 { self[.conntrackTableFull].packets }
     /// Packets with a verdict.
     package subscript(verdict: Verdict) -> Amount { verdicts[Int(verdict.rawValue)] }
     /// Packets with a reason, dropped and refused ones alike.
@@ -61,7 +67,11 @@ package struct CounterSnapshot: Sendable {
         errorsSuppressed &+= other.errorsSuppressed
         flowsCreated &+= other.flowsCreated
         flowsExpired &+= other.flowsExpired
-        flowsEvicted &+= other.flowsEvicted
+        for eviction in EvictionClass.allCases { evictions[eviction] &+= other.evictions[eviction] }
+        insertionsFailed &+= other.insertionsFailed
+        halfOpenRefused &+= other.halfOpenRefused
+        invalidSegments &+= other.invalidSegments
+        classes = other.classes
         flowsFlushed &+= other.flowsFlushed
         fragmentsHeld += other.fragmentsHeld
         affinityRefused &+= other.affinityRefused
@@ -88,7 +98,11 @@ extension Pipeline {
         snapshot.flows = (count: flows.count, capacity: flows.capacity)
         snapshot.flowsCreated = counters.flowsCreated
         snapshot.flowsExpired = counters.flowsExpired
-        snapshot.flowsEvicted = counters.flowsEvicted
+        snapshot.evictions = counters.evictions
+        snapshot.classes = flows.classes
+        snapshot.insertionsFailed = counters.insertionsFailed
+        snapshot.halfOpenRefused = counters.halfOpenRefused
+        snapshot.invalidSegments = counters.invalidSegments
         snapshot.flowsFlushed = counters.flowsFlushed
         snapshot.fragmentsHeld = heldPackets
         snapshot.affinity = (count: affinity.count, capacity: AffinityTable.capacity)

@@ -40,8 +40,9 @@ extension Pipeline {
         while number < flows.flows.highWater {
             let flow = flows.flows[number]
             number &+= 1
-            guard flow.transport.rawValue != 0, flow.deadline > now, flow.hasOtherSource else { continue }
-            let key = OuterDestination(answeredBy: flow.reply, flow.transport)
+            guard flow.transport.rawValue != 0, flow.deadline > now, flow.hasOtherSource,
+                let key = OuterDestination(answeredBy: flow.reply, flow.transport)
+            else { continue }
             let destination = PortUsage.Destination(
                 transport: key.transport,
                 source: key.source,
