@@ -28,6 +28,7 @@ package struct Pipeline: ~Copyable {
     /// Round-robin: how many flows each ServicePort had, by its number; numbers beyond share a place.
     var turns = FixedArray<UInt32>(count: 65536)
     var errorRate = TokenBucket(perSecond: 1000, burst: 50)
+    var shortageReports: SourceRate
     var generator: SplitMix64
     /// Fragments that wait for the first one of their datagram.
     package internal(set) var heldPackets = 0
@@ -54,6 +55,7 @@ package struct Pipeline: ~Copyable {
         )
         primaryAddress = configuration.nodeAddresses.first ?? .any
         tracker = FlowTracker(configuration.timeouts)
+        shortageReports = SourceRate(seed: configuration.seed ^ 0x5a7e)
     }
 
     /// Takes a new service table; established flows go on as they are.
@@ -83,7 +85,8 @@ package struct Pipeline: ~Copyable {
     private mutating func decide(_ number: Int, _ batch: inout Batch) {
         var packet = batch.packets[number]
         let firstEmission = batch.emissionCount
-        let outcome = itinerary(&packet, number, &batch)
+        var outcome = itinerary(&packet, number, &batch)
+        outcome = reportShortage(outcome, &packet, number, &batch)
         settleDatagram(packet, outcome, number, &batch)
         packet.verdict = outcome.verdict
         packet.reason = outcome.reason
@@ -127,31 +130,4 @@ struct Outcome {
 
     static func drop(_ reason: DropReason) -> Outcome { Outcome(verdict: .drop, reason: reason) }
     static func sent(_ verdict: Verdict) -> Outcome { Outcome(verdict: verdict, reason: .none) }
-}
-
-/// Limits how often something happens: `burst` at once, `perSecond` in the long run (RFC 1812 section 4.3.2.8).
-struct TokenBucket: BitwiseCopyable {
-    /// In billionths of a token.
-    private var tokens: UInt64
-    private var last: UInt64 = 0
-    private let perSecond: UInt64
-    private let full: UInt64
-
-    init(perSecond: UInt64, burst: UInt64) {
-        self.perSecond = perSecond
-        full = burst * 1_000_000_000
-        tokens = full
-    }
-
-    /// Takes a token, if there is one at this time.
-    mutating func take(now: UInt64) -> Bool {
-        if now > last {
-            let (gained, overflow) = (now &- last).multipliedReportingOverflow(by: perSecond)
-            tokens = overflow ? full : min(full, tokens &+ min(gained, full))
-            last = now
-        }
-        guard tokens >= 1_000_000_000 else { return false }
-        tokens -= 1_000_000_000
-        return true
-    }
 }

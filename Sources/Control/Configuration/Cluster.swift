@@ -74,6 +74,9 @@ package struct Cluster: Sendable {
         settings.unknownPorts = configuration.proxy.unknownPorts
         settings.midstream = configuration.conntrack.midstream
         settings.conntrackCapacity = configuration.conntrack.capacity
+        settings.halfOpenPerSource = configuration.conntrack.halfOpenPerSource
+        settings.strict = configuration.conntrack.strict
+        settings.resourceErrors = configuration.conntrack.resourceErrors
         settings.timeouts = configuration.conntrack.timeouts
         settings.verifiesChecksums = configuration.conntrack.checksums.map { $0 == .verify } ?? isReplay
         settings.takesIngressFromSource = isReplay

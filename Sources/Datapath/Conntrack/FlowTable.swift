@@ -8,13 +8,16 @@ internal import Wire
 /// one or two of the record, and the pipeline asks for both a batch ahead. A record past its deadline counts as gone
 /// for whoever looks it up; the timer wheel clears it away later. Everything is numbered, nothing points, so that
 /// slab and index can be mapped files as they are.
-/// Limits: `capacity` flows, never more; a full table refuses (`ct.table_full`) what cannot take the place of a flow
-/// that matters less.
+/// Limits: `capacity` flows, never more. A full table gives up the flow that matters least (`EvictionClass`), and refuses
+/// (`ct.table_full`) when all are established. One source has at most `halfOpenLimit` half-open connections.
 package struct FlowTable: ~Copyable {
     /// The records, by number; the index and the timer wheel refer to them.
     package var flows: Slab<Flow>
     var index: BucketIndex
     var wheel = TimerWheel()
+    private var lists: EvictionLists
+    /// How many half-open connections each source has.
+    private var halfOpen = CountMinSketch()
     let hash: SeededHash
     /// The number of the last flow that was entered.
     package var lastIdentifier: UInt64 = 0
@@ -23,6 +26,7 @@ package struct FlowTable: ~Copyable {
     package init(capacity: Int, seed: UInt64) {
         flows = Slab(capacity: capacity)
         index = BucketIndex(capacity: capacity * 2)
+        lists = EvictionLists(capacity: capacity)
         hash = SeededHash(seed: seed)
     }
 
@@ -31,7 +35,9 @@ package struct FlowTable: ~Copyable {
     /// How many flows the table can have.
     package var capacity: Int { flows.capacity }
     /// The memory that a full table takes, in bytes.
-    package var byteCount: Int { flows.byteCount + index.byteCount }
+    package var byteCount: Int { flows.byteCount + index.byteCount + lists.byteCount }
+    /// How many flows are in each class, those included whose time is over but which were not cleared away yet.
+    package var classes: EvictionCounts { lists.counts }
 
     /// The flow that a tuple belongs to at a time, and in which direction.
     @inline(__always) func find(
@@ -71,12 +77,10 @@ package struct FlowTable: ~Copyable {
         clear(reply, transport, now: now)
         guard let number = flows.allocate() else { return nil }
         lastIdentifier &+= 1
-        let generation = flows[number].generation &+ 1
         flows[number] = Flow(
             original: original,
             reply: reply,
             transport: transport,
-            generation: generation,
             identifier: lastIdentifier
         )
         let entered =
@@ -87,13 +91,52 @@ package struct FlowTable: ~Copyable {
         return number
     }
 
-    /// Puts a flow whose deadline is set into the timer wheel.
-    mutating func arm(_ number: UInt32) { wheel.insert(number, in: &flows) }
-
-    /// Moves a flow in the timer wheel whose deadline became an earlier one; a later one needs nothing.
-    mutating func rearm(_ number: UInt32) {
-        wheel.remove(number, in: &flows)
+    /// Puts a flow whose state and deadline are set into the timer wheel and its class.
+    mutating func arm(_ number: UInt32) {
         wheel.insert(number, in: &flows)
+        enterClass(number)
+    }
+
+    /// Follows a flow whose state was `old`, and which until now was to end at `deadline`.
+    mutating func follow(_ number: UInt32, from old: FlowState, deadline: UInt64) {
+        // A later deadline needs nothing: the wheel looks at it when the earlier one comes.
+        if flows[number].deadline < deadline {
+            wheel.remove(number, in: &flows)
+            wheel.insert(number, in: &flows)
+        }
+        if flows[number].state.evictionClass != old.evictionClass {
+            leaveClass(number, old.evictionClass)
+            enterClass(number)
+        }
+    }
+
+    private mutating func enterClass(_ number: UInt32) {
+        let eviction = flows[number].state.evictionClass
+        lists.enter(number, eviction)
+        if eviction == .halfOpen { halfOpen.add(hash(flows[number].original.source)) }
+    }
+
+    private mutating func leaveClass(_ number: UInt32, _ eviction: EvictionClass) {
+        lists.leave(number, eviction)
+        if eviction == .halfOpen { halfOpen.remove(hash(flows[number].original.source)) }
+    }
+
+    private func hash(_ source: IPv4Address) -> UInt64 { hash(UInt64(source.bits), 0) }
+
+    /// How many half-open connections a source has; now and then a little more than that (`CountMinSketch`).
+    func halfOpenCount(_ source: IPv4Address) -> Int { Int(halfOpen.count(hash(source))) }
+
+    /// Gives up the flow that matters least; nil when all are established.
+    mutating func evict() -> EvictionClass? {
+        for place in EvictionClass.evictable.indices {
+            let eviction = EvictionClass.evictable[place]
+            let victim = lists.oldest(eviction)
+            if victim != 0 {
+                remove(victim)
+                return eviction
+            }
+        }
+        return nil
     }
 
     /// Removes what stands under a tuple past its time, so that the tuple is free.
@@ -114,6 +157,7 @@ package struct FlowTable: ~Copyable {
         _ = index.remove(original.hash(transport, hash), FlowReference(number, .original).bits)
         _ = index.remove(reply.hash(transport, hash), FlowReference(number, .reply).bits)
         wheel.remove(number, in: &flows)
+        leaveClass(number, flows[number].state.evictionClass)
         flows[number].transport = TransportProtocol(rawValue: 0)
         flows.release(number)
     }

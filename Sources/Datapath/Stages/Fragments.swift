@@ -81,7 +81,7 @@ extension Pipeline {
         if let outcome = checkForwarding(&packet, number, &batch) { return outcome }
         let reference = fragments.datagrams[entry].flow
         if reference.isNone { return sendUntracked(&packet, number, &batch) }
-        flows.flows[reference.number].count(reference.direction, length: Int(packet.totalLength))
+        flows.flows[reference.number].counts.count(reference.direction, length: Int(packet.totalLength))
         return send(&packet, along: reference, number, &batch)
     }
 
@@ -114,7 +114,7 @@ extension Pipeline {
         }
         if let outcome = checkForwarding(&packet, number, &batch) { return outcome }
         if !reference.isNone {
-            flows.flows[reference.number].count(reference.direction, length: Int(packet.totalLength))
+            flows.flows[reference.number].counts.count(reference.direction, length: Int(packet.totalLength))
         }
         let flow = flows.flows[reference.number]
         var frame = fragments.bytes.frame(Int(place), length: Int(packet.length))

@@ -28,16 +28,14 @@ extension Pipeline {
             guard let port = freePort(for: sent, packet) else { return .drop(.snatPortsExhausted) }
             sent.sourcePort = port
         }
-        if packet.transport == .icmp { sent.destinationPort = sent.sourcePort }
+        if packet.transport == .icmp { sent.destinationPort = sent.sourcePort &+ 1 }
         packet.translated = sent
         return nil
     }
 
     /// Whether a reply to what would be sent belongs to another flow already.
     private func isTaken(_ sent: FlowTuple, _ packet: Packet) -> Bool {
-        var reply = sent.reversed
-        if packet.transport == .icmp { reply.sourcePort = reply.destinationPort }
-        return flows.isTaken(reply, packet.transport, now: packet.now, replaced: packet.replaces)
+        flows.isTaken(sent.reversed, packet.transport, now: packet.now, replaced: packet.replaces)
     }
 
     /// Whether a port may be used for masquerading: not a system port, no NodePort, no host port.
@@ -52,7 +50,7 @@ extension Pipeline {
         while let port = ports.next() {
             guard isAllowedPort(port) else { continue }
             candidate.sourcePort = port
-            if packet.transport == .icmp { candidate.destinationPort = port }
+            if packet.transport == .icmp { candidate.destinationPort = port &+ 1 }
             if !isTaken(candidate, packet) { return port }
         }
         return nil

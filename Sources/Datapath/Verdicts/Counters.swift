@@ -18,8 +18,14 @@ package struct Counters: ~Copyable {
     package var flowsCreated: UInt64 = 0
     /// Flows removed at the end of their time.
     package var flowsExpired: UInt64 = 0
-    /// Flows removed to make room for others; 0 so far, as a full table refuses instead.
-    package var flowsEvicted: UInt64 = 0
+    /// Flows removed to make room for others, by what they were.
+    package var evictions = EvictionCounts()
+    /// New flows refused because the table was full of established ones.
+    package var insertionsFailed: UInt64 = 0
+    /// New connections refused because their source has all the half-open ones that it may have.
+    package var halfOpenRefused: UInt64 = 0
+    /// Segments that did not fit the connection they belong to.
+    package var invalidSegments: UInt64 = 0
     /// ICMP errors that were not sent because their rate was used up.
     package var errorsSuppressed: UInt64 = 0
 

@@ -7,6 +7,7 @@
 // printed. Minimum and median over the rounds.
 import Datapath
 import Glibc
+import Tables
 import Wire
 
 struct Options {
@@ -36,6 +37,7 @@ func makePipeline(capacity: Int) -> Pipeline {
     configuration.podCIDR = IPv4Prefix(IPv4Address(10, 244, 0, 0), length: 16)
     configuration.serviceCIDR = IPv4Prefix(IPv4Address(10, 96, 0, 0), length: 16)
     configuration.conntrackCapacity = capacity
+    configuration.halfOpenPerSource = capacity
     var rules = ServiceSpecification()
     rules.servicePorts = [.init(identifier: 1, name: "default/web:http", cluster: backends, local: [], hasAny: true)]
     rules.frontends = [.init(kind: .clusterIP, address: vip, port: 80, transport: .tcp, servicePort: 0)]
@@ -47,11 +49,30 @@ func makePipeline(capacity: Int) -> Pipeline {
     )
 }
 
-/// The segments of flow `number`: what the client sends.
-func segment(_ number: Int, _ flags: TCPFlags) -> [UInt8] {
-    let client = IPv4Address(bits: IPv4Address(10, 244, 2, 0).bits + UInt32(number / 50000 % 200 + 1))
-    let port = UInt16(1024 + number % 50000)
-    return PacketBuilder(from: client, to: vip).tcp(port, 80, flags: flags, payload: [UInt8](repeating: 0, count: 24))
+/// The client of flow `number`.
+func client(_ number: Int) -> (address: IPv4Address, port: UInt16) {
+    let address = IPv4Address(bits: IPv4Address(10, 244, 2, 0).bits + UInt32(number / 50000 % 200 + 1))
+    return (address, UInt16(1024 + number % 50000))
+}
+
+/// A segment that the client of flow `number` sends.
+func segment(_ number: Int, _ flags: TCPFlags, sequence: UInt32, acknowledgment: UInt32 = 0, data: Int = 0) -> [UInt8] {
+    let from = client(number)
+    return PacketBuilder(from: from.address, to: vip).tcp(
+        from.port,
+        80,
+        flags: flags,
+        sequence: sequence,
+        acknowledgment: acknowledgment,
+        payload: [UInt8](repeating: 0, count: data)
+    )
+}
+
+/// What the backend of flow `number` answers to its SYN.
+func answer(_ number: Int, from backend: FlowEndpoint) -> [UInt8] {
+    let to = client(number)
+    return PacketBuilder(from: backend.address, to: to.address)
+        .tcp(backend.port, to.port, flags: [.syn, .ack], sequence: 5000, acknowledgment: 101)
 }
 
 func nanoseconds() -> UInt64 {
@@ -91,14 +112,29 @@ func fill(_ batch: inout Batch, _ templates: borrowing Templates, from first: in
 
 var pipeline = makePipeline(capacity: max(options.flows * 2, 4096))
 var batch = Batch(frameCapacity: 2048)
-let opening = Templates((0..<options.flows).map { segment($0, .syn) })
-let data = Templates((0..<options.flows).map { segment($0, .ack) })
+let data = Templates((0..<options.flows).map { segment($0, .ack, sequence: 101, acknowledgment: 5001, data: 24) })
 var next = 0
-for _ in 0..<(options.flows + Batch.maximumCount - 1) / Batch.maximumCount {
-    fill(&batch, opening, from: &next)
-    pipeline.process(&batch)
+
+/// Sends every template once, and repeats the first ones to fill the last batch.
+@MainActor func sendOnce(_ templates: borrowing Templates) {
+    next = 0
+    for _ in 0..<(options.flows + Batch.maximumCount - 1) / Batch.maximumCount {
+        fill(&batch, templates, from: &next)
+        pipeline.process(&batch)
+    }
 }
+
+// Handshakes, so that the flows are established, and the data in their windows.
+sendOnce(Templates((0..<options.flows).map { segment($0, .syn, sequence: 100) }))
 precondition(pipeline.flows.count == options.flows)
+// Flows are numbered in the order in which they were opened.
+sendOnce(
+    Templates(
+        (0..<options.flows).map { answer($0, from: pipeline.flows.flows[UInt32($0 + 1)].backend) }
+    )
+)
+sendOnce(Templates((0..<options.flows).map { segment($0, .ack, sequence: 101, acknowledgment: 5001) }))
+precondition(pipeline.flows.flows[1].state == .established)
 
 let batches = options.packets / Batch.maximumCount
 var gross: [Double] = []
