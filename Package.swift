@@ -39,7 +39,7 @@ let package = Package(
         .target(name: "Devices", dependencies: ["CTun", "Wire"], swiftSettings: settings),
         .target(name: "Capture", dependencies: ["CPcap", "CShims", "Wire"], swiftSettings: settings),
         .target(name: "Kubernetes", dependencies: ["Wire", "Yams"], swiftSettings: settings),
-        .target(name: "Services", dependencies: ["Kubernetes", "Datapath", "Wire"], swiftSettings: settings),
+        .target(name: "Services", dependencies: ["Kubernetes", "Datapath", "Tables", "Wire"], swiftSettings: settings),
         .target(
             name: "Control",
             dependencies: [
@@ -85,7 +85,7 @@ let package = Package(
         .testTarget(name: "KubernetesTests", dependencies: ["Kubernetes", "Wire"], swiftSettings: settings),
         .testTarget(
             name: "ServicesTests",
-            dependencies: ["Services", "Kubernetes", "Datapath", "Wire"],
+            dependencies: ["Services", "Kubernetes", "Datapath", "Wire", "TestSupport"],
             swiftSettings: settings
         ),
         .testTarget(

@@ -15,7 +15,7 @@ struct MapDumpTests {
     func services() throws {
         let services = try dump("services")
         let backends = try dump("backends")
-        #expect(services.count == 6)
+        #expect(services.count == 7)
         for service in services {
             for index in try #require(service["cluster"] as? [Int]) + #require(service["local"] as? [Int]) {
                 #expect(backends[index]["service"] as? String == service["service"] as? String)
@@ -48,7 +48,7 @@ struct MapDumpTests {
             try maps.map { (try #require($0["name"] as? String), try #require($0["entries"] as? Int)) },
             uniquingKeysWith: +
         )
-        #expect(sizes["services"] == 6)
+        #expect(sizes["services"] == 7)
         #expect(sizes["routes"] == 3)
         #expect(sizes["conntrack"] == 0)
         #expect(maps.allSatisfy { !(($0["type"] as? String) ?? "").isEmpty && $0["capacity"] is Int })

@@ -6,6 +6,6 @@ extension Cluster {
     ///
     /// Throws what is wrong with the manifests; this cluster is as good as before then.
     package func next(manifests arguments: [String]) throws(ManifestError) -> Cluster {
-        try Cluster(configuration, manifests: arguments, registry: registry)
+        try Cluster(configuration, manifests: arguments, registry: registry, allocations: allocations)
     }
 }

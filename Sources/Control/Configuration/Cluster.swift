@@ -8,7 +8,7 @@ internal import Wire
 package struct Cluster: Sendable {
     /// The configuration file.
     package let configuration: Configuration
-    /// The objects of the cluster, as far as Culvert looks at them.
+    /// The objects of the cluster, as far as Culvert looks at them, with what Services were given filled in.
     package let manifests: ManifestSet
     /// The node, by its configuration or else by its Node object.
     package let node: NodeSettings
@@ -17,50 +17,38 @@ package struct Cluster: Sendable {
     /// The numbers of the ServicePorts, to be passed on to the next load.
     package let registry: ServicePortRegistry
 
-    /// Loads and compiles manifests; numbers of ServicePorts go on from `registry`.
+    /// What Services have been given, to be passed on to the next load.
+    package let allocations: AllocationState
+
+    /// Loads and compiles manifests once; numbers of ServicePorts go on from `registry`, allocations from `allocations`.
     ///
-    /// `arguments` are files and directories as the user named them. Throws what is wrong with them.
+    /// `arguments` are files and directories as the user named them. Throws what is wrong with them. `ClusterLoader` loads
+    /// again what has changed.
     package init(
         _ configuration: Configuration,
         manifests arguments: [String],
-        registry: ServicePortRegistry = ServicePortRegistry()
+        registry: ServicePortRegistry = ServicePortRegistry(),
+        allocations: AllocationState = AllocationState()
     ) throws(ManifestError) {
-        let clusterRules = ClusterRules(
-            serviceCIDR: configuration.cluster.serviceCIDR,
-            podCIDR: configuration.cluster.podCIDR,
-            nodePortRange: configuration.cluster.nodePortRange,
-            nodeAddresses: configuration.node.addresses,
-            externalCIDRs: configuration.cluster.externalCIDRs,
-            domain: configuration.cluster.domain
-        )
-        let set = try ManifestLoader.load(arguments, rules: clusterRules)
-        // What the configuration leaves open, a Node object of this name may tell.
-        let object = set.nodes.first { $0.metadata.name == configuration.node.name }
-        var addresses = configuration.node.addresses
-        if addresses.isEmpty { addresses = object?.internalIPs ?? [] }
-        let settings = NodeSettings(
-            name: configuration.node.name,
-            zone: configuration.node.zone ?? object?.zone,
-            addresses: addresses,
-            nodePortAddresses: Self.nodePortAddresses(configuration.cluster.nodePortAddresses, among: addresses)
-        )
-        var registry = registry
-        rules = ServiceCompiler.compile(set, node: settings, registry: &registry)
-        self.configuration = configuration
-        manifests = set
-        node = settings
-        self.registry = registry
+        var loader = ClusterLoader(configuration, registry: registry, allocations: allocations)
+        self = try loader.load(arguments)
     }
 
-    private static func nodePortAddresses(
-        _ choice: Configuration.NodePortAddresses,
-        among addresses: [IPv4Address]
-    ) -> [IPv4Address] {
-        switch choice {
-        case .primary: Array(addresses.prefix(1))
-        case .all: addresses
-        case .within(let blocks): addresses.filter { address in blocks.contains { $0.contains(address) } }
-        }
+    /// A cluster from its parts.
+    init(
+        _ configuration: Configuration,
+        _ manifests: ManifestSet,
+        node: NodeSettings,
+        rules: ServiceSpecification,
+        registry: ServicePortRegistry,
+        allocations: AllocationState
+    ) {
+        self.configuration = configuration
+        self.manifests = manifests
+        self.node = node
+        self.rules = rules
+        self.registry = registry
+        self.allocations = allocations
     }
 
     /// The settings of the datapath; a replay verifies checksums unless told otherwise, a live run does not.
@@ -82,9 +70,9 @@ package struct Cluster: Sendable {
         return settings
     }
 
-    /// The compiled rules, laid out for the datapath.
-    package func serviceTable(seed: UInt64) -> ServiceTable {
-        ServiceTable(rules, seed: seed, algorithm: algorithm)
+    /// The compiled rules, laid out for the datapath; `previous` is the table that this one follows on.
+    package func serviceTable(seed: UInt64, reusing previous: ServiceTable? = nil) -> ServiceTable {
+        ServiceTable(rules, seed: seed, algorithm: algorithm, reusing: previous)
     }
 
     /// The compiled rules as an nftables file, with a table of this name.

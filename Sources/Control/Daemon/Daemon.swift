@@ -50,10 +50,11 @@ package final class Daemon: ServiceLifecycle.Service {
     ) throws(DaemonError) {
         let ports = try Port.open(cluster)
         let interfaces = cluster.interfaceTable(isReplay: false)
+        let table = cluster.serviceTable(seed: settings.seed)
         let pipeline = Pipeline(
             cluster.datapathConfiguration(seed: settings.seed, isReplay: false),
             interfaces: interfaces,
-            services: cluster.serviceTable(seed: settings.seed)
+            services: table
         )
         var recorder: TraceRecorder?
         let names = NameTable(cluster.registry.names)
@@ -78,11 +79,13 @@ package final class Daemon: ServiceLifecycle.Service {
             requests = try WorkerRequests()
             let mailbox = try Mailbox()
             reloadStatus = ReloadStatus(loadedAt: realtimeNanoseconds())
-            let reloader = Reloader(cluster, status: reloadStatus, logger: logger) { next in
+            var latest = table
+            let reloader = Reloader(cluster, loader: settings.loader, status: reloadStatus, logger: logger) { next in
                 // Names first: a packet of a new Service must find its own.
                 names.replace(next.registry.names)
                 current.replace(next)
-                mailbox.post(next.serviceTable(seed: settings.seed))
+                latest = next.serviceTable(seed: settings.seed, reusing: latest)
+                mailbox.post(latest)
             }
             reloading = try ReloadThread(reloader, settings.manifests, mailbox: mailbox, logger: logger)
             worker = WorkerThread(

@@ -4,6 +4,8 @@ internal import Devices
 package struct DaemonSettings: Sendable {
     /// The manifests, as they were before they were read; they are watched from then on.
     package var manifests: ManifestSnapshot
+    /// What the manifests were loaded with, and are loaded with again; nil for one that begins anew.
+    package var loader: ClusterLoader?
     /// The trace to write; nil for none.
     package var trace: TraceSettings?
     /// Where the control socket is; nil for none.
@@ -16,12 +18,14 @@ package struct DaemonSettings: Sendable {
     /// Settings from their parts.
     package init(
         manifests: ManifestSnapshot,
+        loader: ClusterLoader? = nil,
         trace: TraceSettings? = nil,
         socket: String? = nil,
         seed: UInt64,
         version: String
     ) {
         self.manifests = manifests
+        self.loader = loader
         self.trace = trace
         self.socket = socket
         self.seed = seed

@@ -12,7 +12,7 @@ enum ReloadChecks {
     /// Why `next` must not take the place of `current`, a line each; empty when it may.
     static func faults(_ next: Cluster, after current: Cluster) -> [String] {
         let nothing = next.manifests.warnings.filter(\.isAboutNothing)
-        let before = files(of: current.manifests)
+        let before = nothing.isEmpty ? [] : files(of: current.manifests)
         var faults = nothing.filter { before.contains($0.file) }.map { finding in
             "\(finding.file): holds no objects any more; if that is meant, delete the file or write an empty List into it"
         }

@@ -19,6 +19,9 @@ package final class Reloader {
 
     /// What runs.
     package private(set) var cluster: Cluster
+    private var loader: ClusterLoader
+    /// Where it is kept what Services were given; nil for nowhere.
+    private let allocations: AllocationFile?
     private let status: ReloadStatus
     private let logger: Logger
     private let handOver: (Cluster) -> Void
@@ -28,9 +31,17 @@ package final class Reloader {
     /// How many lines one reload may write.
     private static let maximumLines = 20
 
-    /// Begins with a cluster that runs; `handOver` gets each one that takes its place.
-    package init(_ cluster: Cluster, status: ReloadStatus, logger: Logger, handOver: @escaping (Cluster) -> Void) {
+    /// Begins with a cluster that runs, and with what it was loaded with; `handOver` gets each one that takes its place.
+    package init(
+        _ cluster: Cluster,
+        loader: ClusterLoader? = nil,
+        status: ReloadStatus,
+        logger: Logger,
+        handOver: @escaping (Cluster) -> Void
+    ) {
         self.cluster = cluster
+        self.loader = loader ?? ClusterLoader(after: cluster)
+        allocations = cluster.configuration.state.map(AllocationFile.init)
         self.status = status
         self.logger = logger
         self.handOver = handOver
@@ -43,7 +54,7 @@ package final class Reloader {
         let begin = monotonicNanoseconds()
         let next: Cluster
         do throws(ManifestError) {
-            next = try cluster.next(manifests: arguments)
+            next = try loader.load(arguments)
         } catch {
             let omitted = error.omitted > 0 ? ["and \(error.omitted) more"] : []
             refuse(error.faults.map(\.description) + omitted, reason)
@@ -51,12 +62,14 @@ package final class Reloader {
         }
         let faults = ReloadChecks.faults(next, after: cluster)
         if !faults.isEmpty {
+            loader.resume(from: cluster)
             refuse(faults, reason)
             return false
         }
-        let isChange = next.manifests != cluster.manifests
+        let isChange = loader.changeCount.map { $0 > 0 } ?? (next.manifests != cluster.manifests)
         if isChange {
             handOver(next)
+            keepAllocations(of: next)
             logAdoptions(of: next)
         }
         let duration = UInt64(clamping: monotonicNanoseconds() - begin)
@@ -64,6 +77,15 @@ package final class Reloader {
         logSuccess(next, reason, isChange: isChange, milliseconds: duration / 1_000_000)
         cluster = next
         return isChange
+    }
+
+    private func keepAllocations(of next: Cluster) {
+        guard let allocations, next.allocations != cluster.allocations else { return }
+        do throws(AllocationFileError) {
+            try allocations.save(next.allocations)
+        } catch {
+            logger.warning("a restart may give Services other addresses: \(error)")
+        }
     }
 
     private func refuse(_ faults: [String], _ reason: Reason) {
@@ -96,6 +118,7 @@ package final class Reloader {
 
     /// Says which external addresses are answered for that were not before (CVE-2020-8554).
     private func logAdoptions(of next: Cluster) {
+        if next.manifests.services == cluster.manifests.services { return }
         var known: [ObjectReference: [String]] = [:]
         for service in cluster.manifests.services { known[service.reference] = service.externalVIPs }
         for service in next.manifests.services {

@@ -50,24 +50,55 @@ enum MaglevHash {
     private static func rotate(_ value: UInt32, _ count: UInt32) -> UInt32 { value << count | value >> (32 - count) }
 }
 
-/// The Maglev tables of the endpoint sets of a service table, one behind the other.
+/// The Maglev tables of the endpoint sets of a service table.
+///
+/// A table depends on the endpoints alone, and takes a while to fill: service tables that follow on each other share those
+/// whose endpoints have not changed.
 struct MaglevTables: ~Copyable, Sendable {
-    private let entries: FixedArray<UInt16>
-    /// The number of slots of each table.
-    let size: Int
-    /// The slots of all tables.
-    var entryCount: Int { entries.count }
+    /// What a table is made of.
+    struct Key: Hashable, Sendable {
+        var backends: [Backend]
+        var transport: TransportProtocol
+    }
 
-    /// Tables for sets of backends, in their order.
-    init(_ sets: [(backends: [Backend], transport: TransportProtocol)], size: Int) {
-        var entries = FixedArray<UInt16>(count: sets.count * size)
+    private let tables: SharedTables
+    private let places: [Key: Int]
+    /// The number of slots of each table.
+    var size: Int { tables.size }
+    /// The slots of all tables.
+    var entryCount: Int { tables.tables.count * tables.size }
+
+    /// Tables for sets of backends, in their order, with those of `previous` where there are any.
+    init(_ sets: [Key], size: Int, reusing previous: borrowing MaglevTables) {
+        var places: [Key: Int] = [:]
+        var built: [SharedTable] = []
+        built.reserveCapacity(sets.count)
         for (number, set) in sets.enumerated() {
-            for (slot, entry) in Self.table(set.backends, set.transport, size: size).enumerated() {
-                entries[number * size + slot] = entry
+            if let known = places[set] {
+                built.append(built[known])
+                continue
             }
+            if previous.size == size, let known = previous.places[set] {
+                built.append(previous.tables.tables[known])
+            } else {
+                built.append(SharedTable(Self.table(set.backends, set.transport, size: size)))
+            }
+            places[set] = number
         }
-        self.entries = entries
-        self.size = size
+        tables = SharedTables(built, size: size)
+        self.places = places
+    }
+
+    /// No tables.
+    init() {
+        tables = SharedTables([], size: 0)
+        places = [:]
+    }
+
+    /// How many tables are the very ones of another service table.
+    func sharedCount(with other: borrowing MaglevTables) -> Int {
+        let known = Set(other.tables.tables.map(ObjectIdentifier.init))
+        return tables.tables.count { known.contains(ObjectIdentifier($0)) }
     }
 
     /// One table: for each slot the index of a backend.
@@ -81,7 +112,7 @@ struct MaglevTables: ~Copyable, Sendable {
 
     /// The index of the backend for a flow's hash.
     func choice(table: UInt32, hash: UInt32) -> UInt32 {
-        UInt32(entries[Int(table) &* size &+ Int(hash) % size])
+        UInt32(tables[table, Int(hash) % size])
     }
 }
 

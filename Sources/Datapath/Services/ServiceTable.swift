@@ -60,7 +60,14 @@ package final class ServiceTable: Sendable {
     package let specification: ServiceSpecification
 
     /// Lays out the rules; the same rules and seed give the same table.
-    package init(_ specification: ServiceSpecification, seed: UInt64, algorithm: BalancingAlgorithm = .random) {
+    ///
+    /// What takes long to make is taken from `previous` where nothing about it has changed.
+    package init(
+        _ specification: ServiceSpecification,
+        seed: UInt64,
+        algorithm: BalancingAlgorithm = .random,
+        reusing previous: ServiceTable? = nil
+    ) {
         self.algorithm = algorithm
         self.specification = specification
         let backendCount = specification.servicePorts.reduce(0) { sum, port in
@@ -70,7 +77,7 @@ package final class ServiceTable: Sendable {
         var backends = FixedArray<Backend>(count: backendCount)
         var ports = FixedArray<ServicePort>(count: specification.servicePorts.count)
         var next = 0
-        var sets: [(backends: [Backend], transport: TransportProtocol)] = []
+        var sets: [MaglevTables.Key] = []
         func place(
             _ set: [Backend],
             _ transport: TransportProtocol,
@@ -80,7 +87,7 @@ package final class ServiceTable: Sendable {
             var table = EndpointSet.noTable
             if case .maglev(let size) = algorithm, !set.isEmpty, set.count <= size {
                 table = UInt32(sets.count)
-                sets.append((backends: set, transport: transport))
+                sets.append(MaglevTables.Key(backends: set, transport: transport))
             }
             for backend in set {
                 backends[next] = backend
@@ -143,9 +150,15 @@ package final class ServiceTable: Sendable {
         self.backends = backends
         self.sourceRanges = ranges
         self.hostPorts = hostPorts
-        var size = 0
-        if case .maglev(let tableSize) = algorithm { size = tableSize }
-        maglev = MaglevTables(sets, size: size)
+        if case .maglev(let size) = algorithm {
+            if let previous {
+                maglev = MaglevTables(sets, size: size, reusing: previous.maglev)
+            } else {
+                maglev = MaglevTables(sets, size: size, reusing: MaglevTables())
+            }
+        } else {
+            maglev = MaglevTables()
+        }
     }
 
     @inline(__always) static func key(_ address: IPv4Address, _ port: UInt16, _ transport: TransportProtocol) -> UInt64

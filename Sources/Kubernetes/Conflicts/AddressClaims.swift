@@ -4,7 +4,7 @@ import Wire
 enum AddressClaims {
     /// An address that a Service answers at, and the field that says so.
     struct Front {
-        enum Kind { case clusterIP, externalIP, loadBalancer }
+        enum Kind { case clusterIP, externalIP, loadBalancer, requested }
 
         var kind: Kind
         var address: IPv4Address
@@ -16,6 +16,7 @@ enum AddressClaims {
             case .clusterIP: "spec.clusterIP"
             case .externalIP: "spec.externalIPs[\(index)]"
             case .loadBalancer: "status.loadBalancer.ingress[\(index)].ip"
+            case .requested: "spec.loadBalancerIP"
             }
         }
     }
@@ -36,15 +37,21 @@ enum AddressClaims {
     private static let maximumSockets = 500_000
 
     /// The addresses of a Service; headless ones and external names have none.
-    static func fronts(of service: Service) -> [Front] {
-        guard service.type != .externalName, let clusterIP = service.clusterIP.address else { return [] }
-        var result = [Front(kind: .clusterIP, address: clusterIP, index: 0)]
+    static func fronts(of service: Service, rules: ClusterRules) -> [Front] {
+        guard service.type != .externalName, !service.isHeadless, !service.isIPv6Only else { return [] }
+        var result = service.clusterIP.address.map { [Front(kind: .clusterIP, address: $0, index: 0)] } ?? []
         for (index, address) in service.externalIPs.enumerated() {
             result.append(Front(kind: .externalIP, address: address, index: index))
         }
         for (index, ingress) in service.loadBalancerIngress.enumerated() {
             guard let address = ingress.address, ingress.mode == .vip else { continue }
             result.append(Front(kind: .loadBalancer, address: address, index: index))
+        }
+        // What was asked of a load balancer will be given if it may be.
+        if service.waitsForLoadBalancer, let address = service.loadBalancerIP,
+            rules.loadBalancerCIDRs.contains(where: { $0.contains(address) })
+        {
+            result.append(Front(kind: .requested, address: address, index: 0))
         }
         return result
     }
@@ -54,7 +61,7 @@ enum AddressClaims {
         var sockets = Claims<Socket, Owner>()
         var count = 0
         for (place, service) in set.services.enumerated() {
-            for front in fronts(of: service) {
+            for front in fronts(of: service, rules: rules) {
                 if front.kind == .clusterIP { clusterIPs.add(service, to: front.address) }
                 count += service.ports.count
                 if count > maximumSockets {
@@ -109,7 +116,7 @@ enum AddressClaims {
         _ rules: ClusterRules
     ) -> [ManifestFault] {
         set.services.flatMap { service in
-            fronts(of: service).compactMap { front -> ManifestFault? in
+            fronts(of: service, rules: rules).compactMap { front -> ManifestFault? in
                 guard front.kind != .clusterIP else { return nil }
                 let others = Conflicts.others(than: service, among: clusterIPs.owners[front.address] ?? [])
                 if !others.isEmpty {

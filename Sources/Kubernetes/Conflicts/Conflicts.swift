@@ -8,10 +8,9 @@ enum Conflicts {
         var result = duplicateObjects(set)
         result += AddressClaims.find(in: set, rules: rules)
         result += PortClaims.find(in: set, rules: rules)
-        result += EndpointChecks.addresses(in: set, rules: rules)
         result += PrefixOverlaps.find(in: set, rules: rules)
         result += ExternalNameLoops.find(in: set, rules: rules)
-        if isComplete { result += EndpointChecks.orphans(in: set) }
+        result += EndpointChecks(set.services, rules: rules).findings(set, isComplete: isComplete)
         return result
     }
 

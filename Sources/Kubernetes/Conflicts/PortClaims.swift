@@ -59,7 +59,8 @@ enum PortClaims {
         _ rules: ClusterRules
     ) -> [ManifestFault] {
         set.services.flatMap { service in
-            AddressClaims.fronts(of: service).filter { rules.nodeAddresses.contains($0.address) }.flatMap { front in
+            AddressClaims.fronts(of: service, rules: rules).filter { rules.nodeAddresses.contains($0.address) }.flatMap
+            { front in
                 service.ports.compactMap { port -> ManifestFault? in
                     let key = NodePort(port: port.port, transport: port.transport)
                     let claimants = (nodePorts.owners[key] ?? []).prefix(Conflicts.maximumNames + 1).map(\.service)

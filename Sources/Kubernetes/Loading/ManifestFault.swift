@@ -53,8 +53,13 @@ package struct ManifestFault: Error, Hashable, Sendable {
     }
 
     /// A fault of an object that is known whole.
-    init(_ severity: Severity, of object: some ClusterObject, field: String?, value: String? = nil, expectation: String)
-    {
+    package init(
+        _ severity: Severity,
+        of object: some ClusterObject,
+        field: String?,
+        value: String? = nil,
+        expectation: String
+    ) {
         self.init(
             severity: severity,
             file: object.origin?.file ?? "",
@@ -92,6 +97,18 @@ package struct ManifestError: Error, Hashable, Sendable, CustomStringConvertible
     package var omitted: Int
     /// What was odd besides.
     package var warnings: [ManifestFault]
+
+    /// The first `ManifestLoader.maximumReports` of some faults; there must be one.
+    package init(_ faults: [ManifestFault], warnings: [ManifestFault]) {
+        let kept = faults.prefix(ManifestLoader.maximumReports)
+        self.init(faults: Array(kept), omitted: faults.count - kept.count, warnings: warnings)
+    }
+
+    init(faults: [ManifestFault], omitted: Int, warnings: [ManifestFault]) {
+        self.faults = faults
+        self.omitted = omitted
+        self.warnings = warnings
+    }
 
     /// One line per fault.
     package var description: String {

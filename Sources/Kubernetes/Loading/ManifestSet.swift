@@ -23,18 +23,49 @@ package struct ManifestSet: Hashable, Sendable {
     /// How many objects there are, those of unused kinds aside.
     package var count: Int { services.count + endpointSlices.count + endpoints.count + nodes.count + pods.count }
 
+    /// The same set with what a control loop has filled into its Services, and what was odd about that.
+    package func replacing(services: [Service], adding warnings: [ManifestFault]) -> ManifestSet {
+        var result = self
+        result.services = services
+        result.warnings += warnings.prefix(max(0, ManifestLoader.maximumReports - result.warnings.count))
+        return result
+    }
+
+    /// Adds the objects of another set behind its own, and what that has skipped; not its warnings.
+    mutating func append(_ other: ManifestSet) {
+        services += other.services
+        endpointSlices += other.endpointSlices
+        endpoints += other.endpoints
+        nodes += other.nodes
+        pods += other.pods
+        skipped.merge(other.skipped, uniquingKeysWith: +)
+    }
+
+    /// Brings every list into the order of its objects.
     mutating func sort() {
         func order<Object: ClusterObject>(_ objects: inout [Object]) {
-            objects.sort { left, right in
-                if left.reference != right.reference { return left.reference < right.reference }
-                guard let first = left.origin, let second = right.origin else { return right.origin != nil }
-                return first < second
-            }
+            objects.sort(by: ObjectOrder.precedes)
         }
         order(&services)
         order(&endpointSlices)
         order(&endpoints)
         order(&nodes)
         order(&pods)
+    }
+}
+
+/// The order of objects of one kind: by namespace and name, of several with one name by where they were read.
+enum ObjectOrder {
+    static func precedes(_ left: some ClusterObject, _ right: some ClusterObject) -> Bool {
+        let (one, other) = (left.metadata, right.metadata)
+        if one.namespace != other.namespace { return one.namespace < other.namespace }
+        if one.name != other.name { return one.name < other.name }
+        guard let first = left.origin, let second = right.origin else { return right.origin != nil }
+        return first < second
+    }
+
+    /// Whether two objects of one kind have one namespace and name.
+    static func haveSameName(_ left: Metadata, _ right: Metadata) -> Bool {
+        left.name == right.name && left.namespace == right.namespace
     }
 }

@@ -10,6 +10,8 @@ package struct ClusterRules: Hashable, Sendable {
     package var nodePortRange: ClosedRange<UInt16>
     /// The node's own addresses.
     package var nodeAddresses: [IPv4Address]
+    /// The blocks that load balancer addresses are given from.
+    package var loadBalancerCIDRs: [IPv4Prefix]
     /// The only blocks in which `externalIPs` may lie; nil allows all.
     package var externalCIDRs: [IPv4Prefix]?
     /// The domain of Service names, without dots at its ends.
@@ -21,6 +23,7 @@ package struct ClusterRules: Hashable, Sendable {
         podCIDR: IPv4Prefix? = nil,
         nodePortRange: ClosedRange<UInt16> = 30000...32767,
         nodeAddresses: [IPv4Address] = [],
+        loadBalancerCIDRs: [IPv4Prefix] = [],
         externalCIDRs: [IPv4Prefix]? = nil,
         domain: String = "cluster.local"
     ) {
@@ -28,6 +31,7 @@ package struct ClusterRules: Hashable, Sendable {
         self.podCIDR = podCIDR
         self.nodePortRange = nodePortRange
         self.nodeAddresses = nodeAddresses
+        self.loadBalancerCIDRs = loadBalancerCIDRs
         self.externalCIDRs = externalCIDRs
         self.domain = domain
     }

@@ -62,6 +62,13 @@ package struct Service: ClusterObject {
     /// Whether the Service exists in IPv6 only, so that no address of it concerns Culvert.
     package var isIPv6Only: Bool { clusterIP == .ipv6Only || ipFamilies == [.ipv6] }
 
+    /// Whether it waits for an address of a load balancer that is nobody else's task: of another class, or with a status
+    /// that tells of an IPv6 address.
+    package var waitsForLoadBalancer: Bool {
+        type == .loadBalancer && loadBalancerClass == nil && loadBalancerIngress.isEmpty && !isIPv6Only
+            && !ignoredIPv6.contains { $0.field.hasPrefix("status.") }
+    }
+
     /// Whether another proxy is in charge (the label `service.kubernetes.io/service-proxy-name`, any value).
     package var hasOtherProxy: Bool { metadata.labels["service.kubernetes.io/service-proxy-name"] != nil }
 

@@ -4,208 +4,130 @@ internal import Wire
 
 /// Compiles the objects of a cluster into the rules of the datapath, as kube-proxy on this node would see them.
 ///
-/// The rules are those of kube-proxy's nftables mode (docs/service-rules.md). The result depends on the set alone, not on
-/// the order of files: objects come sorted by namespace and name.
-package struct ServiceCompiler {
-    private let set: ManifestSet
-    private let node: NodeSettings
-    private let sources: EndpointSources
-    private var rules = ServiceSpecification()
+/// Theory of operation: each Service compiles by itself into a `CompiledService`; these are joined in the order of the
+/// Services' names, so that the result depends on the set alone, not on the order of files. All of them are kept.
+/// Told what has changed since the last set, the compiler makes only those again that the changes concern, and
+/// where only endpoints have changed it writes them into the rules in place. The rules are those of kube-proxy's nftables
+/// mode (docs/service-rules.md).
+package struct ServiceCompiler: Sendable {
+    /// The node that the rules are for.
+    package let node: NodeSettings
+    private var services: [Service] = []
+    private var compiled: [CompiledService] = []
+    /// Where the ServicePorts of each Service begin in the rules.
+    private var starts: [Int] = []
+    private var places: [ServiceName: Int] = [:]
+    private var hostPorts: CompiledHostPorts?
+    private var sources = EndpointSources()
+    /// The rules for the last set.
+    package private(set) var rules = ServiceSpecification()
+    /// How many Services the last call has compiled.
+    package private(set) var compiledCount = 0
 
-    private init(_ set: ManifestSet, node: NodeSettings) {
-        self.set = set
-        self.node = node
-        sources = EndpointSources(set, nodeName: node.name)
-    }
+    /// A compiler for a node that has seen nothing yet.
+    package init(node: NodeSettings) { self.node = node }
 
-    /// The rules for a set; `registry` numbers the ServicePorts.
+    /// The rules for a set, in one go; `registry` numbers the ServicePorts.
     package static func compile(
         _ set: ManifestSet,
         node: NodeSettings,
         registry: inout ServicePortRegistry
     ) -> ServiceSpecification {
-        var compiler = ServiceCompiler(set, node: node)
-        // Addresses of Services come first, host ports second, NodePorts last (service-rules 2 and 3).
-        var nodePorts: [ServiceSpecification.Frontend] = []
-        for service in set.services where isProxied(service) { compiler.add(service, &nodePorts, &registry) }
-        for pod in set.pods { compiler.addHostPorts(of: pod, &registry) }
-        compiler.rules.frontends += nodePorts
+        var compiler = ServiceCompiler(node: node)
+        compiler.compile(set, changes: nil, registry: &registry)
         return compiler.rules
     }
 
-    /// Whether kube-proxy programs a Service at all (pkg/proxy/util/utils.go `ShouldSkipService`).
-    private static func isProxied(_ service: Service) -> Bool {
-        service.type != .externalName && !service.isHeadless && !service.hasOtherProxy && !service.isIPv6Only
+    /// Brings the rules to a set, of which `changes` tells how it differs from the last one; nil is unknown.
+    package mutating func compile(
+        _ set: ManifestSet,
+        changes: ManifestChanges?,
+        registry: inout ServicePortRegistry
+    ) {
+        guard let changes, changes.nodes.isEmpty, let hostPorts else { return compileAll(set, &registry) }
+        sources.apply(changes, to: set)
+        let touched = sources.concerned(by: changes, set.services)
+        let arePortsSame = changes.concernsEndpointsOnly
+        if arePortsSame, changes.services.isEmpty {
+            updateEndpoints(of: touched)
+        } else {
+            let ports = arePortsSame ? hostPorts : CompiledHostPorts(set.pods, node: node, registry: &registry)
+            compileChanged(set, touched, &registry)
+            join(ports)
+        }
     }
 
-    private mutating func add(
-        _ service: Service,
-        _ nodePorts: inout [ServiceSpecification.Frontend],
+    private mutating func compileAll(_ set: ManifestSet, _ registry: inout ServicePortRegistry) {
+        sources = EndpointSources(set, node: node)
+        services = set.services
+        compiled = services.map { CompiledService($0, node: node, sources: sources, registry: &registry) }
+        compiledCount = services.count
+        join(CompiledHostPorts(set.pods, node: node, registry: &registry))
+    }
+
+    /// Compiles the Services that differ from those of the last set, and those whose endpoints do.
+    private mutating func compileChanged(
+        _ set: ManifestSet,
+        _ touched: Set<ServiceName>,
         _ registry: inout ServicePortRegistry
     ) {
-        if let clusterIP = service.clusterIP.address { rules.clusterIPs.append(clusterIP) }
-        rules.externalAddresses += service.loadBalancerVIPs + service.externalIPs
-        if let port = service.healthCheckNodePort { rules.hostPorts.append(port) }
-        for port in service.ports {
-            guard let transport = port.transport.wire else { continue }
-            let number = addServicePort(service, port, transport, &registry)
-            let external = service.externalTrafficPolicy == .local
-            if let clusterIP = service.clusterIP.address {
-                rules.frontends.append(
-                    .init(
-                        kind: .clusterIP,
-                        address: clusterIP,
-                        port: port.port,
-                        transport: transport,
-                        servicePort: number,
-                        isLocalPolicy: service.internalTrafficPolicy == .local
-                    )
-                )
-            }
-            for address in service.externalIPs {
-                rules.frontends.append(
-                    .init(
-                        kind: .externalIP,
-                        address: address,
-                        port: port.port,
-                        transport: transport,
-                        servicePort: number,
-                        isLocalPolicy: external
-                    )
-                )
-            }
-            for address in service.loadBalancerVIPs {
-                rules.frontends.append(
-                    .init(
-                        kind: .loadBalancer,
-                        address: address,
-                        port: port.port,
-                        transport: transport,
-                        servicePort: number,
-                        isLocalPolicy: external,
-                        sourceRanges: sourceRanges(of: service)
-                    )
-                )
-            }
-            guard let nodePort = port.nodePort, service.type == .nodePort || service.type == .loadBalancer else {
-                continue
-            }
-            for address in node.nodePortAddresses {
-                nodePorts.append(
-                    .init(
-                        kind: .nodePort,
-                        address: address,
-                        port: nodePort,
-                        transport: transport,
-                        servicePort: number,
-                        isLocalPolicy: external
-                    )
-                )
+        compiledCount = 0
+        compiled = set.services.map { service in
+            let name = service.serviceName
+            if let place = places[name], services[place] == service, !touched.contains(name) { return compiled[place] }
+            compiledCount += 1
+            return CompiledService(service, node: node, sources: sources, registry: &registry)
+        }
+        services = set.services
+    }
+
+    private mutating func updateEndpoints(of touched: Set<ServiceName>) {
+        compiledCount = 0
+        for name in touched {
+            guard let place = places[name] else { continue }
+            compiledCount += 1
+            compiled[place] = compiled[place].updated(services[place], node: node, sources: sources)
+            for (offset, port) in compiled[place].servicePorts.enumerated() {
+                rules.servicePorts[starts[place] + offset] = port
             }
         }
     }
 
-    /// Any zero-length range means no restriction (pkg/proxy/serviceport.go `newBaseServiceInfo`).
-    private func sourceRanges(of service: Service) -> [IPv4Prefix] {
-        let ranges = service.loadBalancerSourceRanges
-        return ranges.contains { $0.length == 0 } ? [] : ranges
-    }
-
-    private mutating func addServicePort(
-        _ service: Service,
-        _ port: ServicePort,
-        _ transport: Wire.TransportProtocol,
-        _ registry: inout ServicePortRegistry
-    ) -> Int {
-        let records = sources.records(of: service, port: port)
-        let categories = EndpointCategories(records, nodeName: node.name, zone: node.zone)
-        let identity = ServicePortIdentity(
-            namespace: service.metadata.namespace,
-            name: service.metadata.name,
-            portName: port.name,
-            transport: transport
-        )
-        let shown = port.name.isEmpty ? "\(port.port)" : port.name
-        let name = "\(service.metadata.namespace)/\(service.metadata.name):\(shown)"
-        rules.servicePorts.append(
-            .init(
-                identifier: registry.number(of: identity, name: name),
-                name: name,
-                cluster: categories.cluster.map(\.backend),
-                local: categories.local.map(\.backend),
-                hasAny: categories.hasAny,
-                affinitySeconds: UInt32(clamping: service.clientIPAffinity ?? 0),
-                transport: transport,
-                known: records.map { $0.known(publishesNotReady: service.publishNotReadyAddresses) }
-            )
-        )
-        return rules.servicePorts.count - 1
-    }
-
-    /// The host ports of a pod on this node, as the CNI portmap plugin opens them.
-    private mutating func addHostPorts(of pod: Pod, _ registry: inout ServicePortRegistry) {
-        guard pod.nodeName == node.name, !pod.isFinished else { return }
-        if pod.hostNetwork {
-            // It listens on the node's own ports: nothing to translate, but nobody may be given them.
-            rules.hostPorts += pod.ports.compactMap(\.hostPort)
-            return
+    /// Joins everything: addresses of Services come first, host ports second, NodePorts last (service-rules 2 and 3).
+    private mutating func join(_ ports: CompiledHostPorts) {
+        hostPorts = ports
+        var joined = ServiceSpecification()
+        joined.servicePorts.reserveCapacity(rules.servicePorts.count)
+        joined.frontends.reserveCapacity(rules.frontends.count)
+        places = Dictionary(minimumCapacity: services.count)
+        starts = []
+        starts.reserveCapacity(services.count)
+        for (place, unit) in compiled.enumerated() {
+            places[services[place].serviceName] = place
+            let start = joined.servicePorts.count
+            starts.append(start)
+            joined.servicePorts += unit.servicePorts
+            joined.frontends += unit.frontends.map { $0.moved(by: start) }
+            if let clusterIP = unit.clusterIP { joined.clusterIPs.append(clusterIP) }
+            joined.externalAddresses += unit.externalAddresses
+            if let port = unit.healthCheckNodePort { joined.hostPorts.append(port) }
         }
-        guard let address = pod.podIP else { return }
-        for port in pod.ports {
-            guard let hostPort = port.hostPort, let transport = port.transport.wire else { continue }
-            let shown = port.name.isEmpty ? "\(hostPort)" : port.name
-            let name = "\(pod.metadata.namespace)/\(pod.metadata.name):\(shown)"
-            let identity = ServicePortIdentity(
-                namespace: pod.metadata.namespace,
-                name: "pod/" + pod.metadata.name,
-                portName: "host-\(hostPort)",
-                transport: transport
-            )
-            let backend = Backend(address: address, port: port.containerPort, isLocal: true)
-            rules.servicePorts.append(
-                .init(
-                    identifier: registry.number(of: identity, name: name),
-                    name: name,
-                    cluster: [backend],
-                    local: [backend],
-                    hasAny: true,
-                    transport: transport
-                )
-            )
-            rules.hostPorts.append(hostPort)
-            // A hostIP that is no address of the node's must not capture what is sent to somebody else.
-            for nodeAddress in node.addresses where port.hostIP == nil || port.hostIP == nodeAddress {
-                rules.frontends.append(
-                    .init(
-                        kind: .hostPort,
-                        address: nodeAddress,
-                        port: hostPort,
-                        transport: transport,
-                        servicePort: rules.servicePorts.count - 1
-                    )
-                )
-            }
+        let start = joined.servicePorts.count
+        joined.servicePorts += ports.servicePorts
+        joined.frontends += ports.frontends.map { $0.moved(by: start) }
+        joined.hostPorts += ports.ports
+        for (place, unit) in compiled.enumerated() {
+            joined.frontends += unit.nodePorts.map { $0.moved(by: starts[place]) }
         }
+        rules = joined
     }
 }
 
-extension EndpointRecord {
-    /// The endpoint as the datapath sees it.
-    package var backend: Backend { Backend(address: address, port: port, isLocal: isLocal) }
-
-    /// With `publishNotReadyAddresses` what does not serve keeps its flows all the same: it would be chosen again.
-    fileprivate func known(publishesNotReady: Bool) -> ServiceSpecification.KnownEndpoint {
-        ServiceSpecification.KnownEndpoint(address, port, isServing: isServing || (publishesNotReady && isReady))
-    }
-}
-
-extension Kubernetes.TransportProtocol {
-    /// The protocol number; nil for those that Culvert does not forward.
-    var wire: Wire.TransportProtocol? {
-        switch self {
-        case .tcp: .tcp
-        case .udp: .udp
-        case .sctp: nil
-        }
+extension ServiceSpecification.Frontend {
+    /// The same frontend where its ServicePort stands `offset` places further on.
+    fileprivate func moved(by offset: Int) -> Self {
+        var result = self
+        result.servicePort += offset
+        return result
     }
 }

@@ -5,8 +5,8 @@ internal import Wire
 package struct EndpointListing {
     private let sources: EndpointSources
 
-    /// The endpoints that a set has, as the node of that name sees them.
-    package init(_ set: ManifestSet, nodeName: String) { sources = EndpointSources(set, nodeName: nodeName) }
+    /// The endpoints that a set has, as a node sees them.
+    package init(_ set: ManifestSet, node: NodeSettings) { sources = EndpointSources(set, node: node) }
 
     /// The endpoints of a port of a Service, in the order of address and port.
     package func records(of service: Service, port: ServicePort) -> [EndpointRecord] {

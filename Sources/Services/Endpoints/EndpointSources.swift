@@ -1,132 +1,97 @@
 internal import Kubernetes
-internal import Wire
 
-/// Finds the endpoints of ServicePorts in a set of manifests.
+/// Finds the endpoints of ServicePorts in a set of manifests, and keeps up with changes of it.
 ///
 /// Of one Service, EndpointSlices win over Endpoints, and these over the selector.
-struct EndpointSources {
-    private struct Key: Hashable {
-        var namespace: String
-        var name: String
+struct EndpointSources: Sendable {
+    private(set) var node = NodeSettings(name: "", zone: nil, addresses: [], nodePortAddresses: [])
+    /// The zones of nodes, from their Node objects.
+    private(set) var zones: [String: String] = [:]
+    private(set) var slices: [ServiceName: [EndpointSlice]] = [:]
+    private(set) var endpoints: [ServiceName: Endpoints] = [:]
+    private(set) var pods = PodIndex()
+
+    /// Sources without anything.
+    init() {}
+
+    init(_ set: ManifestSet, node: NodeSettings) {
+        self.node = node
+        for object in set.nodes { zones[object.metadata.name] = object.zone }
+        // The configuration wins over a Node object.
+        if let zone = node.zone { zones[node.name] = zone }
+        for slice in set.endpointSlices { add(slice) }
+        for object in set.endpoints { endpoints[object.serviceName] = object }
+        pods = PodIndex(set.pods, keys: Self.selectorKeys(set.services))
     }
 
-    private let nodeName: String
-    private var slices: [Key: [EndpointSlice]] = [:]
-    private var endpoints: [Key: Endpoints] = [:]
-    private var pods: [String: [Pod]] = [:]
+    private static func selectorKeys(_ services: [Service]) -> Set<String> {
+        services.reduce(into: []) { keys, service in keys.formUnion(service.selector.keys) }
+    }
 
-    init(_ set: ManifestSet, nodeName: String) {
-        self.nodeName = nodeName
-        for slice in set.endpointSlices where slice.addressType == .ipv4 && !slice.isHeadless {
-            guard let service = slice.serviceName else { continue }
-            slices[Key(namespace: slice.metadata.namespace, name: service), default: []].append(slice)
+    // MARK: Changes
+
+    /// Takes over what differs from the set that was seen last.
+    mutating func apply(_ changes: ManifestChanges, to set: ManifestSet) {
+        // What goes, goes first: an object that has moved from file to file is in two changes.
+        for old in changes.endpointSlices.compactMap(\.old) {
+            guard let name = old.owner else { continue }
+            slices[name]?.removeAll { $0.metadata.name == old.metadata.name }
+            if slices[name]?.isEmpty ?? false { slices[name] = nil }
         }
-        for object in set.endpoints {
-            endpoints[Key(namespace: object.metadata.namespace, name: object.metadata.name)] = object
+        for new in changes.endpointSlices.compactMap(\.new) { add(new) }
+        for old in changes.endpoints.compactMap(\.old) { endpoints[old.serviceName] = nil }
+        for new in changes.endpoints.compactMap(\.new) { endpoints[new.serviceName] = new }
+        for old in changes.pods.compactMap(\.old) { pods.remove(old) }
+        for new in changes.pods.compactMap(\.new) { pods.add(new) }
+        let keys = Self.selectorKeys(changes.services.compactMap(\.new))
+        if !keys.isSubset(of: pods.keys) { pods = PodIndex(set.pods, keys: Self.selectorKeys(set.services)) }
+    }
+
+    /// The Services whose endpoints may differ by some changes.
+    func concerned(by changes: ManifestChanges, _ services: [Service]) -> Set<ServiceName> {
+        var names: Set<ServiceName> = []
+        for change in changes.endpointSlices {
+            names.formUnion([change.old?.owner, change.new?.owner].compactMap(\.self))
         }
-        for pod in set.pods { pods[pod.metadata.namespace, default: []].append(pod) }
-    }
-
-    /// The endpoints of a port of a Service, in the order of address and port.
-    func records(of service: Service, port: ServicePort) -> [EndpointRecord] {
-        let key = Key(namespace: service.metadata.namespace, name: service.metadata.name)
-        let found =
-            if let slices = slices[key] {
-                fromSlices(slices, port)
-            } else if let endpoints = endpoints[key] {
-                fromEndpoints(endpoints, port)
-            } else {
-                fromPods(service, port)
-            }
-        return found.sorted { ($0.address, $0.port) < ($1.address, $1.port) }
-    }
-
-    /// A slice port feeds a ServicePort of the same name and protocol; the backend port is the slice's.
-    private func fromSlices(_ slices: [EndpointSlice], _ port: ServicePort) -> [EndpointRecord] {
-        var found: [FlowPlace: EndpointRecord] = [:]
-        for slice in slices {
-            for slicePort in slice.ports where slicePort.name == port.name && slicePort.transport == port.transport {
-                guard let number = slicePort.port else { continue }
-                for endpoint in slice.endpoints {
-                    guard let address = endpoint.addresses.first else { continue }
-                    let place = FlowPlace(address: address, port: number)
-                    let record = EndpointRecord(
-                        address: address,
-                        port: number,
-                        isReady: endpoint.conditions.isReady,
-                        isServing: endpoint.conditions.isServing,
-                        isTerminating: endpoint.conditions.isTerminating,
-                        isLocal: endpoint.nodeName == nodeName,
-                        zoneHints: endpoint.zoneHints,
-                        nodeHints: endpoint.nodeHints
-                    )
-                    // Of one endpoint in two slices, one that does not terminate replaces any earlier one
-                    // (pkg/proxy/endpointslicecache.go addEndpoints).
-                    if found[place] == nil || !record.isTerminating { found[place] = record }
+        for change in changes.endpoints {
+            names.formUnion([change.old?.serviceName, change.new?.serviceName].compactMap(\.self))
+        }
+        if changes.pods.isEmpty { return names }
+        // A pod has the first label of every selector that matches it.
+        var selectors: [PodIndex.Label: [Service]] = [:]
+        for service in services {
+            guard let (key, value) = service.selector.min(by: { $0.key < $1.key }) else { continue }
+            let label = PodIndex.Label(namespace: service.metadata.namespace, key: key, value: value)
+            selectors[label, default: []].append(service)
+        }
+        for pod in changes.pods.flatMap({ [$0.old, $0.new].compactMap(\.self) }) {
+            for (key, value) in pod.metadata.labels {
+                let label = PodIndex.Label(namespace: pod.metadata.namespace, key: key, value: value)
+                for service in selectors[label] ?? [] where pod.matches(service.selector) {
+                    names.insert(service.serviceName)
                 }
             }
         }
-        return Array(found.values)
+        return names
     }
 
-    private struct FlowPlace: Hashable {
-        var address: IPv4Address
-        var port: UInt16
+    private mutating func add(_ slice: EndpointSlice) {
+        guard let name = slice.owner else { return }
+        var list = slices[name] ?? []
+        let place = list.firstIndex { $0.metadata.name > slice.metadata.name } ?? list.endIndex
+        list.insert(slice, at: place)
+        slices[name] = list
     }
+}
 
-    private func fromEndpoints(_ object: Endpoints, _ port: ServicePort) -> [EndpointRecord] {
-        var found: [FlowPlace: EndpointRecord] = [:]
-        for subset in object.subsets {
-            for subsetPort in subset.ports where subsetPort.name == port.name && subsetPort.transport == port.transport
-            {
-                guard let number = subsetPort.port else { continue }
-                let all = subset.notReadyAddresses.map { ($0, false) } + subset.addresses.map { ($0, true) }
-                for (entry, isReady) in all {
-                    let place = FlowPlace(address: entry.address, port: number)
-                    if found[place]?.isReady == true { continue }
-                    found[place] = EndpointRecord(
-                        address: entry.address,
-                        port: number,
-                        isReady: isReady,
-                        isServing: isReady,
-                        isTerminating: false,
-                        isLocal: entry.nodeName == nodeName
-                    )
-                }
-            }
-        }
-        return Array(found.values)
+extension EndpointSlice {
+    /// The Service that the slice feeds; nil for those that kube-proxy does not look at.
+    fileprivate var owner: ServiceName? {
+        guard addressType == .ipv4, !isHeadless else { return nil }
+        return serviceName.map { ServiceName(namespace: metadata.namespace, name: $0) }
     }
+}
 
-    /// What the EndpointSlice controller would make of the Pods that a selector matches.
-    private func fromPods(_ service: Service, _ port: ServicePort) -> [EndpointRecord] {
-        guard !service.selector.isEmpty else { return [] }
-        var found: [EndpointRecord] = []
-        for pod in pods[service.metadata.namespace] ?? [] {
-            guard service.selector.allSatisfy({ pod.metadata.labels[$0.key] == $0.value }), !pod.isFinished,
-                let address = pod.podIP, let number = targetPort(port, in: pod)
-            else { continue }
-            let isServing = pod.ready ?? (pod.phase == nil || pod.phase == .running)
-            found.append(
-                EndpointRecord(
-                    address: address,
-                    port: number,
-                    isReady: service.publishNotReadyAddresses || (isServing && !pod.metadata.isDeleted),
-                    isServing: isServing,
-                    isTerminating: pod.metadata.isDeleted,
-                    isLocal: pod.nodeName == nodeName
-                )
-            )
-        }
-        return found
-    }
-
-    /// `targetPort` by number, or by the name of a port of this pod's containers.
-    private func targetPort(_ port: ServicePort, in pod: Pod) -> UInt16? {
-        switch port.targetPort {
-        case nil: port.port
-        case .number(let number): number
-        case .name(let name): pod.ports.first { $0.name == name && $0.transport == port.transport }?.containerPort
-        }
-    }
+extension Endpoints {
+    fileprivate var serviceName: ServiceName { ServiceName(namespace: metadata.namespace, name: metadata.name) }
 }

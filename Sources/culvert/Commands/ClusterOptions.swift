@@ -3,6 +3,7 @@ internal import Control
 internal import Foundation
 internal import Glibc
 internal import Kubernetes
+internal import Services
 
 /// The options of every command that needs a cluster: its configuration and its manifests.
 struct ClusterOptions: ParsableArguments {
@@ -36,11 +37,32 @@ struct ClusterOptions: ParsableArguments {
         }
     }
 
-    /// Loads and compiles; warnings go to standard error unless it is to be quiet.
+    /// Loads and compiles, with nothing given to any Service before; warnings go to standard error unless it is to be quiet.
     func load() throws(Failure) -> Cluster {
-        let cluster = try compile(try settings())
-        if !quiet { cluster.warn() }
-        return cluster
+        var loader = ClusterLoader(try settings())
+        return try load(manifests, with: &loader)
+    }
+
+    /// Loads and compiles for a daemon, whose Services keep what is in its state directory, and remembers it there.
+    ///
+    /// The loader is for loading again.
+    func loadForDaemon() throws(Failure) -> (cluster: Cluster, loader: ClusterLoader) {
+        let configuration = try settings()
+        guard let directory = configuration.state else {
+            var loader = ClusterLoader(configuration)
+            return (try load(manifests, with: &loader), loader)
+        }
+        let file = AllocationFile(directory: directory)
+        let (state, problem) = file.load()
+        if let problem { writeToStandardError("culvert: warning: \(problem)\n") }
+        var loader = ClusterLoader(configuration, allocations: state)
+        let cluster = try load(manifests, with: &loader)
+        do throws(AllocationFileError) {
+            try file.save(cluster.allocations)
+        } catch {
+            throw Failure.failed(error.description, hint: "state: none keeps nothing")
+        }
+        return (cluster, loader)
     }
 
     private func settings() throws(Failure) -> Configuration {
@@ -51,12 +73,15 @@ struct ClusterOptions: ParsableArguments {
         }
     }
 
-    private func compile(_ configuration: Configuration) throws(Failure) -> Cluster {
+    private func load(_ manifests: [String], with loader: inout ClusterLoader) throws(Failure) -> Cluster {
+        let cluster: Cluster
         do throws(ManifestError) {
-            return try Cluster(configuration, manifests: manifests)
+            cluster = try loader.load(manifests)
         } catch {
             throw Failure(error)
         }
+        if !quiet { cluster.warn() }
+        return cluster
     }
 }
 

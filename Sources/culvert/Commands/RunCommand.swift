@@ -46,9 +46,10 @@ struct RunCommand: AsyncParsableCommand {
         logger.logLevel = cluster.quiet ? .error : level
         // Before they are read, so that no change is missed.
         let manifests = ManifestSnapshot(cluster.manifests)
-        let loaded = try cluster.load()
+        let (loaded, loader) = try cluster.loadForDaemon()
         let settings = DaemonSettings(
             manifests: manifests,
+            loader: loader,
             trace: try traceFile.settings(),
             socket: socket.map { $0 == "none" ? nil : $0 } ?? loaded.configuration.socket,
             seed: seed ?? UInt64.random(in: .min ... .max),

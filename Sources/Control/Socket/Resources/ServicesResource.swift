@@ -79,7 +79,7 @@ struct ServicesResource {
     ///
     /// `inUse` says whether new connections may get an endpoint by either policy: that depends on what else there is.
     func endpoints() -> [JSONValue] {
-        let listing = EndpointListing(cluster.manifests, nodeName: cluster.node.name)
+        let listing = EndpointListing(cluster.manifests, node: cluster.node)
         return sorted.flatMap { service in
             service.ports.map { port in
                 let name = service.name(of: port)
