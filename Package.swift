@@ -115,6 +115,15 @@ if Context.environment["CULVERT_BENCH"] != nil {
             swiftSettings: settings
         )
     )
+    package.targets.append(
+        .executableTarget(
+            name: "culvert-bench-services",
+            dependencies: ["Control", "Datapath", "Kubernetes", "Services"],
+            path: "tools/benchmarks/services",
+            exclude: ["section.py"],
+            swiftSettings: settings
+        )
+    )
 }
 
 if Context.environment["CULVERT_FUZZ"] != nil {

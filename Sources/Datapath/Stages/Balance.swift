@@ -80,13 +80,18 @@ extension Pipeline {
             turns[place] &+= 1
             return (turns[place] &- 1) % set.count
         case .maglev where set.table != ServiceTable.EndpointSet.noTable:
-            var tuple = packet.tuple
-            // A client that is bound to its backend is so from all its ports.
-            if port.affinitySeconds > 0 { tuple.sourcePort = 0 }
-            return services.maglev.choice(table: set.table, hash: MaglevHash.hash(tuple, packet.transport))
+            let hash = maglevHash(packet.tuple, packet.transport, port)
+            return services.maglev.choice(table: set.table, hash: hash)
         case .random, .maglev:
             return generator.next(below: set.count)
         }
+    }
+
+    /// The hash that a Maglev table is asked with; a client that is bound to its backend is so from all its ports.
+    func maglevHash(_ tuple: FlowTuple, _ transport: TransportProtocol, _ port: ServiceTable.ServicePort) -> UInt32 {
+        var tuple = tuple
+        if port.affinitySeconds > 0 { tuple.sourcePort = 0 }
+        return MaglevHash.hash(tuple, transport)
     }
 
     /// The set that a destination uses for a source (service-rules 5).
