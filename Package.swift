@@ -41,9 +41,18 @@ let package = Package(
         .target(name: "Kubernetes", dependencies: ["Wire", "Yams"], swiftSettings: settings),
         .target(name: "Services", dependencies: ["Kubernetes", "Datapath", "Wire"], swiftSettings: settings),
         .target(
+            name: "Names",
+            dependencies: [
+                "Wire", "Datapath", "Kubernetes", "Services",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            swiftSettings: settings
+        ),
+        .target(
             name: "Control",
             dependencies: [
-                "Wire", "Tables", "Datapath", "Devices", "Capture", "Kubernetes", "Services", "Yams",
+                "Wire", "Tables", "Datapath", "Devices", "Capture", "Kubernetes", "Services", "Names", "Yams",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
@@ -58,7 +67,7 @@ let package = Package(
         .executableTarget(
             name: "culvert",
             dependencies: [
-                "Wire", "Datapath", "Devices", "Capture", "Kubernetes", "Services", "Control",
+                "Wire", "Datapath", "Devices", "Capture", "Kubernetes", "Services", "Names", "Control",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),

@@ -25,6 +25,8 @@ package struct DatapathConfiguration: Sendable {
     package var podCIDR: IPv4Prefix?
     /// Where ClusterIPs are allocated; unallocated addresses in it are dropped.
     package var serviceCIDR: IPv4Prefix?
+    /// Where DNS queries are answered, unless a Service owns the address; nil for nowhere.
+    package var dnsAddress: IPv4Address?
     /// Where NodePorts are (`--service-node-port-range` of kube-apiserver); masquerading takes no source port from it.
     package var nodePortRange: ClosedRange<UInt16> = 30000...32767
     /// Whether every flow to a ClusterIP is masqueraded (`masqueradeAll` of kube-proxy).

@@ -102,6 +102,7 @@ package struct Pipeline: ~Copyable {
     /// Each stage either ends the way of the packet, or lets it go on to the next one.
     private mutating func itinerary(_ packet: inout Packet, _ number: Int, _ batch: inout Batch) -> Outcome {
         if packet.reason != .none { return .drop(packet.reason) }
+        if let reason = refusalOfAnswer(packet) { return .drop(reason) }
         reconstruct(&packet, number, &batch)
         if let outcome = screen(&packet) { return outcome }
         if let outcome = followFirst(&packet, number, &batch) { return outcome }

@@ -104,6 +104,16 @@ extension MutableRawSpan {
     return try body(&bytes)
 }
 
+/// Calls `body` with a view of the bytes of an array.
+@inlinable public func withBytes<Result, Failure: Error>(
+    of array: [UInt8],
+    _ body: (RawSpan) throws(Failure) -> Result
+) throws(Failure) -> Result {
+    let span = array.span
+    // Safe: UInt8 has no padding, so all its bytes are initialized.
+    return try body(unsafe span.bytes)
+}
+
 extension Checksum {
     /// The sum of the bytes of an array from `start` up to `end`, all of them unless told; an odd last one is padded.
     ///

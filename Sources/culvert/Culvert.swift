@@ -22,7 +22,8 @@ struct Culvert: AsyncParsableCommand {
         version: culvertVersion,
         subcommands: [
             RunCommand.self, ReplayCommand.self, TraceCommand.self, CheckCommand.self, VerifyCommand.self,
-            GetCommand.self, FlushCommand.self, ExplainCommand.self, ExportCommand.self, VersionCommand.self,
+            GetCommand.self, FlushCommand.self, ExplainCommand.self, ExportCommand.self, NamesCommand.self,
+            VersionCommand.self,
         ]
     )
 

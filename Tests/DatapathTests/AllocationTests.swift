@@ -31,7 +31,7 @@ struct AllocationTests {
             pipeline = Pipeline(
                 world.configuration,
                 interfaces: InterfaceTable(world.interfaces),
-                services: ServiceTable(world.rules, seed: 1)
+                services: ServiceTable(world.rules, seed: 1, names: world.names)
             )
             templates = FramePool(count: packets.count, capacity: 2048)
             lengths = packets.map { Int32($0.count) }
@@ -85,6 +85,10 @@ struct AllocationTests {
             packets.append(tcp(W.client, 0, to: W.vip, 80))
             packets.append(udp(W.vip, port, to: W.client, 1))
             packets.append(udp(W.client, port, to: W.outside, 9) { $0.timeToLive = 1 })
+            for name in ["web.default.svc.cluster.local", "no.cluster.local", "many.svc.cluster.local"] {
+                packets.append(udp(W.client, port, to: W.dns, 53, payload: DNSQuestion(name, payloadSize: 1232).bytes))
+            }
+            packets.append(udp(W.client, port, to: W.dns, 53, payload: Array(repeating: 0xc0, count: 40)))
             packets += udpFragments(
                 W.client,
                 port,

@@ -127,6 +127,15 @@ struct DropReasonTests {
     ]
 
     private static let rules: [Cause] = [
+        Cause(reason: .dnsNoQuery, input: Feed(udp(W.client, 1, to: W.dns, 53, payload: [1, 2, 3]))),
+        Cause(
+            reason: .replayAnswered,
+            input: Feed(udp(W.dns, 53, to: W.client, 1)),
+            change: {
+                $0.configuration.takesIngressFromSource = true
+                $0.configuration.reconstructsReplies = true
+            }
+        ),
         Cause(reason: .ttlZero, input: Feed(udp(W.client, 1, to: W.outside, 2) { $0.timeToLive = 0 })),
         Cause(
             reason: .ttlExpired,
@@ -197,8 +206,8 @@ struct DropReasonTests {
 
     /// Reasons that a packet gets in another test of this target, because they need more than one packet to be seen.
     private static let elsewhere: Set<DropReason> = [.fragmentTimeout, .fragmentTableFull, .conntrackReset]
-    /// Reasons that the pipeline never gives: strict windows are not tracked, and replay drops answers before it.
-    private static let notHere: Set<DropReason> = [.none, .conntrackInvalid, .replayAnswered]
+    /// Reasons that the pipeline never gives: strict windows are not tracked.
+    private static let notHere: Set<DropReason> = [.none, .conntrackInvalid]
 
     @Test("each cause gives its reason, a count, and no packet", arguments: causes.indices)
     func cause(index: Int) {

@@ -83,7 +83,7 @@ package final class DatapathHarness {
         pipeline = Pipeline(
             world.configuration,
             interfaces: interfaces,
-            services: ServiceTable(world.rules, seed: world.configuration.seed)
+            services: ServiceTable(world.rules, seed: world.configuration.seed, names: world.names)
         )
         batch = Batch(frameCapacity: frameCapacity)
         self.batchSize = batchSize

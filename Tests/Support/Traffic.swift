@@ -13,7 +13,7 @@ package struct Traffic {
         (World.vip, [80, 53, 81]), (World.node, [30080, 30053, 30081, 30082, 30083, 22]), (World.emptyVIP, [80]),
         (World.localVIP, [80, 8000]), (World.loadBalancer, [80, 83, 8080]), (World.externalIP, [80]),
         (World.unallocated, [80]), (World.backend, [8080, 5353, 7]), (World.outside, [443, 53]),
-        (World.remoteBackend, [8080]),
+        (World.remoteBackend, [8080]), (World.dns, [53, 53, 80]),
     ]
 
     package init(seed: Int) { generator = TestGenerator(seed: seed) }
@@ -52,7 +52,7 @@ package struct Traffic {
         let (from, fromPort, to, toPort) =
             generator.chance(35) ? (target, targetPort, client, port) : (client, port, target, targetPort)
         let flags = generator.pick([TCPFlags.syn, .syn, [.syn, .ack], .ack, [.psh, .ack], [.fin, .ack], .rst])
-        let payload = generator.bytes(generator.pick(0..<40))
+        let payload = targetPort == 53 && generator.chance(50) ? query() : generator.bytes(generator.pick(0..<40))
         let lifetime = UInt8(generator.pick([64, 64, 64, 64, 64, 2, 1, 0]))
         let options: [UInt8] = generator.chance(10) ? [148, 4, 0, 0, 7, 3, 4, 0] : []
         let change: (inout PacketBuilder) -> Void = {
@@ -96,6 +96,11 @@ package struct Traffic {
                 change
             )
         }
+    }
+
+    private mutating func query() -> [UInt8] {
+        let name = generator.pick(["web.default.svc.cluster.local", "no.svc.cluster.local", "many.svc.cluster.local"])
+        return DNSQuestion(name, payloadSize: generator.chance(50) ? 4096 : nil).bytes
     }
 
     /// The first-come fragment of a datagram; the others come later, in any order, some twice, some never.

@@ -22,6 +22,8 @@ package struct World: Sendable {
     package static let localVIP = IPv4Address(10, 96, 0, 13)
     package static let unallocated = IPv4Address(10, 96, 77, 77)
     package static let loadBalancer = IPv4Address(198, 51, 100, 10)
+    /// Where the datapath itself is the cluster's DNS.
+    package static let dns = IPv4Address(10, 96, 0, 54)
     package static let externalIP = IPv4Address(198, 51, 100, 200)
 
     package static let pods: UInt16 = 0
@@ -31,12 +33,14 @@ package struct World: Sendable {
     package var configuration = DatapathConfiguration()
     package var interfaces: [InterfaceTable.Interface]
     package var rules = ServiceSpecification()
+    package var names = World.makeNames()
 
     /// The cluster with all its Services.
     package init() {
         let podCIDR = IPv4Prefix(IPv4Address(10, 244, 0, 0), length: 16)
         configuration.nodeAddresses = [World.node, World.secondNode]
         configuration.podCIDR = podCIDR
+        configuration.dnsAddress = World.dns
         configuration.serviceCIDR = IPv4Prefix(IPv4Address(10, 96, 0, 0), length: 16)
         configuration.conntrackCapacity = 4096
         interfaces = [
@@ -44,7 +48,7 @@ package struct World: Sendable {
             .init(
                 label: "host",
                 role: .host,
-                prefixes: [IPv4Prefix(World.node, length: 32), IPv4Prefix(World.secondNode, length: 32)]
+                prefixes: [World.node, World.secondNode, World.dns].map { IPv4Prefix($0, length: 32) }
             ),
             .init(label: "uplink", role: .uplink, prefixes: []),
         ]
@@ -130,6 +134,19 @@ package struct World: Sendable {
         rules.clusterIPs = [World.vip, World.emptyVIP, World.localVIP]
         rules.externalAddresses = [World.loadBalancer, World.externalIP]
         rules.hostPorts = [8443]
+    }
+
+    /// A zone with some names, one of them with many addresses.
+    private static func makeNames() -> NameTable {
+        var builder = NameTableBuilder(seed: 7)
+        guard let zone = builder.path("cluster.local"), let server = builder.path("ns.dns", below: zone),
+            let web = builder.path("web.default.svc", below: zone), let many = builder.path("many.svc", below: zone),
+            let mailbox = builder.mention("hostmaster", below: zone)
+        else { return .empty }
+        builder.makeZone(zone, server: server, mailbox: mailbox)
+        builder.add(.address(World.vip), to: web)
+        for number in 0..<200 { builder.add(.address(IPv4Address(10, 244, 9, UInt8(number))), to: many) }
+        return builder.finish()
     }
 
     /// Adds a ServicePort; `frontends` gets its index.

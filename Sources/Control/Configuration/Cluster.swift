@@ -1,8 +1,9 @@
 package import Datapath
 internal import Devices
 package import Kubernetes
+package import Names
 package import Services
-internal import Wire
+package import Wire
 
 /// A configuration and the manifests it was loaded with, compiled: all that a datapath is made from.
 package struct Cluster: Sendable {
@@ -69,6 +70,7 @@ package struct Cluster: Sendable {
         settings.nodeAddresses = node.addresses
         settings.podCIDR = configuration.cluster.podCIDR
         settings.serviceCIDR = configuration.cluster.serviceCIDR
+        settings.dnsAddress = configuration.cluster.dnsAddress
         settings.nodePortRange = configuration.cluster.nodePortRange
         settings.masqueradeAll = configuration.proxy.masqueradeAll
         settings.unknownPorts = configuration.proxy.unknownPorts
@@ -84,7 +86,8 @@ package struct Cluster: Sendable {
 
     /// The compiled rules, laid out for the datapath.
     package func serviceTable(seed: UInt64) -> ServiceTable {
-        ServiceTable(rules, seed: seed, algorithm: algorithm)
+        let names = nameSettings.map { NameCompiler.compile(manifests, $0, seed: seed) }
+        return ServiceTable(rules, seed: seed, algorithm: algorithm, names: names ?? .empty)
     }
 
     /// The compiled rules as an nftables file, with a table of this name.
@@ -107,16 +110,42 @@ package struct Cluster: Sendable {
         }
     }
 
+    /// What the cluster's DNS answers from; nil where it answers nothing.
+    private var nameSettings: NameSettings? {
+        configuration.cluster.dnsAddress.map { address in
+            NameSettings(
+                domain: configuration.cluster.domain,
+                dnsAddress: address,
+                blocks: [configuration.cluster.serviceCIDR, configuration.cluster.podCIDR].compactMap(\.self)
+            )
+        }
+    }
+
+    /// The address on which Culvert itself is the cluster's DNS: none where a Service owns it.
+    package var ownDNSAddress: IPv4Address? {
+        guard let address = configuration.cluster.dnsAddress else { return nil }
+        let owned = rules.clusterIPs + rules.externalAddresses
+        return owned.contains(address) ? nil : address
+    }
+
+    /// All names of the cluster's addresses, the one to show first.
+    package var knownNames: [KnownName] {
+        KnownNames.list(manifests, node: node, domain: configuration.cluster.domain, dnsAddress: ownDNSAddress)
+    }
+
+    /// What the host interface carries: the addresses of the node, and that of its DNS server.
+    package var hostAddresses: [IPv4Address] { node.addresses + [ownDNSAddress].compactMap(\.self) }
+
     /// The interfaces of the datapath: those configured, or the three notional ones of a replay without any.
     package func interfaceTable(isReplay: Bool) -> InterfaceTable {
         if configuration.interfaces.isEmpty {
-            return .notional(podCIDR: configuration.cluster.podCIDR, nodeAddresses: node.addresses)
+            return .notional(podCIDR: configuration.cluster.podCIDR, nodeAddresses: hostAddresses)
         }
         return InterfaceTable(
             configuration.interfaces.map { interface in
                 var prefixes = interface.reaches
                 if interface.isHost {
-                    prefixes += node.addresses.map { IPv4Prefix($0, length: 32) }
+                    prefixes += hostAddresses.map { IPv4Prefix($0, length: 32) }
                 } else if let address = interface.address {
                     prefixes.append(IPv4Prefix(address.address, length: 32))
                 }

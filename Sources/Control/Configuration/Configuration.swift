@@ -42,7 +42,7 @@ package struct Configuration: Sendable {
         package var externalCIDRs: [IPv4Prefix]?
         /// The DNS domain of the cluster.
         package var domain = "cluster.local"
-        /// The address of the cluster's DNS, not one of the node; checked, but without effect so far.
+        /// Where Culvert answers DNS itself, not an address of the node or a pod; nil for nowhere.
         package var dnsAddress: IPv4Address?
     }
 

@@ -11,6 +11,7 @@ extension ConfigurationReader {
             settings.fault("proxy.maglevTableSize", "\(configuration.proxy.maglevTableSize) is not one of \(sizes)")
         }
         checkBlocks(configuration, settings)
+        checkNames(configuration, settings)
         checkInterfaces(configuration.interfaces, settings)
         checkReached(configuration, settings)
     }
@@ -29,9 +30,42 @@ extension ConfigurationReader {
                 settings.fault(later.name, "\(later.block) overlaps \(earlier.name) (\(earlier.block))")
             }
         }
-        if let dns = cluster.dnsAddress, configuration.node.addresses.contains(dns) {
-            settings.fault("cluster.dnsAddress", "\(dns) is an address of the node")
+    }
+
+    /// What names are answered for, and where: an address that nobody else has and that packets can carry.
+    private static func checkNames(_ configuration: Configuration, _ settings: SettingsReader) {
+        let cluster = configuration.cluster
+        if !isDomain(cluster.domain) {
+            settings.fault(
+                "cluster.domain",
+                "\(cluster.domain.debugDescription) is no DNS name: labels of lower-case letters, digits and '-', joined by dots"
+            )
         }
+        guard let dns = cluster.dnsAddress else { return }
+        func fault(_ problem: String) { settings.fault("cluster.dnsAddress", "\(dns) \(problem)") }
+        if dns.isThisNetwork || dns.isLoopback || dns.isLinkLocal || dns.isMulticast || dns.isReserved {
+            fault("is no address that a packet may have as its destination")
+        }
+        if configuration.node.addresses.contains(dns) { fault("is an address of the node") }
+        if let pods = cluster.podCIDR, pods.contains(dns) { fault("is in cluster.podCIDR (\(pods))") }
+        for (index, interface) in configuration.interfaces.enumerated() {
+            if interface.address?.address == dns { fault("is interfaces[\(index)].address") }
+            for reached in interface.reaches where reached.contains(dns) {
+                fault("is in interfaces[\(index)].reaches (\(reached))")
+            }
+        }
+    }
+
+    /// Whether names below a domain can be written: the longest of Kubernetes have some 190 bytes before it.
+    private static func isDomain(_ text: String) -> Bool {
+        text.utf8.count <= 63
+            && text.split(separator: ".", omittingEmptySubsequences: false).allSatisfy { label in
+                !label.isEmpty && !label.hasPrefix("-") && !label.hasSuffix("-")
+                    && label.utf8.allSatisfy { byte in
+                        UInt8(ascii: "a")...UInt8(ascii: "z") ~= byte || UInt8(ascii: "0")...UInt8(ascii: "9") ~= byte
+                            || byte == UInt8(ascii: "-")
+                    }
+            }
     }
 
     private static func checkInterfaces(_ interfaces: [Configuration.Interface], _ settings: SettingsReader) {

@@ -4,6 +4,7 @@ internal import Devices
 internal import Foundation
 internal import Kubernetes
 package import Logging
+internal import Names
 internal import ServiceLifecycle
 internal import Services
 internal import Wire
@@ -20,6 +21,7 @@ package final class Daemon: ServiceLifecycle.Service {
     package let reloadStatus: ReloadStatus
     private let stop: StopSignal
     private let writer: TraceWriter?
+    private let nameServer: NameServer?
     private let logger: Logger
     /// Serves the control socket, beside the daemon; nil where there is none.
     package let control: ControlServer?
@@ -50,13 +52,14 @@ package final class Daemon: ServiceLifecycle.Service {
     ) throws(DaemonError) {
         let ports = try Port.open(cluster)
         let interfaces = cluster.interfaceTable(isReplay: false)
+        let services = cluster.serviceTable(seed: settings.seed)
         let pipeline = Pipeline(
             cluster.datapathConfiguration(seed: settings.seed, isReplay: false),
             interfaces: interfaces,
-            services: cluster.serviceTable(seed: settings.seed)
+            services: services
         )
         var recorder: TraceRecorder?
-        let names = NameTable(cluster.registry.names)
+        let names = ServicePortNames(cluster.registry.names)
         do {
             writer = try settings.trace.map { trace throws(CaptureError) in
                 try Self.makeWriter(trace, cluster, interfaces, names, settings.version)
@@ -71,6 +74,7 @@ package final class Daemon: ServiceLifecycle.Service {
         } catch {
             throw DaemonError("\(error)")
         }
+        let nameSource = NameSource(services.names)
         let requests: WorkerRequests
         let current = CurrentCluster(cluster)
         do throws(SystemError) {
@@ -82,7 +86,9 @@ package final class Daemon: ServiceLifecycle.Service {
                 // Names first: a packet of a new Service must find its own.
                 names.replace(next.registry.names)
                 current.replace(next)
-                mailbox.post(next.serviceTable(seed: settings.seed))
+                let table = next.serviceTable(seed: settings.seed)
+                nameSource.replace(table.names)
+                mailbox.post(table)
             }
             reloading = try ReloadThread(reloader, settings.manifests, mailbox: mailbox, logger: logger)
             worker = WorkerThread(
@@ -99,6 +105,7 @@ package final class Daemon: ServiceLifecycle.Service {
         } catch {
             throw DaemonError(error)
         }
+        nameServer = try Self.makeNameServer(cluster, nameSource)
         let context = ControlContext(
             worker: requests,
             cluster: { current.value },
@@ -134,7 +141,7 @@ package final class Daemon: ServiceLifecycle.Service {
         _ trace: TraceSettings,
         _ cluster: Cluster,
         _ interfaces: InterfaceTable,
-        _ names: NameTable,
+        _ names: ServicePortNames,
         _ version: String
     ) throws(CaptureError) -> TraceWriter {
         var options = TraceOptions(application: "culvert \(version)", points: TraceRecorder.points(interfaces))
@@ -151,6 +158,18 @@ package final class Daemon: ServiceLifecycle.Service {
                 names: names
             )
         )
+    }
+
+    /// The cluster's DNS on the node itself, where the host interface carries its address.
+    private static func makeNameServer(_ cluster: Cluster, _ source: NameSource) throws(DaemonError) -> NameServer? {
+        guard let address = cluster.ownDNSAddress, cluster.configuration.interfaces.contains(where: \.isHost) else {
+            return nil
+        }
+        do throws(NameServerError) {
+            return try NameServer(address, source: source)
+        } catch {
+            throw DaemonError("cluster.dnsAddress: \(error)")
+        }
     }
 
     /// Moves packets until a graceful shutdown; finishes the trace, however it ended.
@@ -170,6 +189,7 @@ package final class Daemon: ServiceLifecycle.Service {
         }
         reloading.stop()
         await watching
+        await nameServer?.close()
         do throws(CaptureError) {
             // A reader that has stopped reading must not keep the daemon from ending.
             try writer?.finish(within: Self.secondsForTrace)

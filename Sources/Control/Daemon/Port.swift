@@ -45,7 +45,7 @@ final class Port {
         )
         if interface.isHost {
             let settings = cluster.configuration.cluster
-            configuration.addresses = cluster.node.addresses.map { InterfaceAddress($0) }
+            configuration.addresses = cluster.hostAddresses.map { InterfaceAddress($0) }
             configuration.routes += [settings.podCIDR, settings.serviceCIDR].compactMap(\.self)
             configuration.routes += settings.loadBalancerCIDRs
         } else {

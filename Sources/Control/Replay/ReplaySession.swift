@@ -102,7 +102,7 @@ package struct ReplaySession: ~Copyable {
         }
         let formatter = TraceCommentWriter.formatter(
             interfaces: pipeline.interfaces.interfaces.map(\.label),
-            names: NameTable(names)
+            names: ServicePortNames(names)
         )
         let writer = try TraceWriter(path: trace.path, options: traceOptions(trace), comment: formatter)
         let damage: CaptureError?

@@ -36,8 +36,8 @@ struct TraceAnnotation: BitwiseCopyable {
     }
 }
 
-/// The names that comments use; a reload adds to them while the writer's thread reads.
-final class NameTable: Sendable {
+/// The names of ServicePorts that comments use; a reload adds to them while the writer's thread reads.
+final class ServicePortNames: Sendable {
     private let names: Mutex<[String]>
 
     init(_ names: [String]) { self.names = Mutex(names) }
@@ -52,10 +52,10 @@ final class NameTable: Sendable {
 /// events; keys without a value are left out.
 struct TraceCommentWriter: Sendable {
     let interfaces: [String]
-    let names: NameTable
+    let names: ServicePortNames
 
     /// The function that a trace's writer calls for each annotation.
-    static func formatter(interfaces: [String], names: NameTable) -> TraceCommentFormatter {
+    static func formatter(interfaces: [String], names: ServicePortNames) -> TraceCommentFormatter {
         let writer = TraceCommentWriter(interfaces: interfaces, names: names)
         return { bytes, text in
             if let annotation = TraceAnnotation(bytes) { writer.append(annotation, to: &text) }

@@ -45,7 +45,7 @@ package enum Program: UInt8, Sendable, CaseIterable {
     case translate
     /// Sends an ICMP error back.
     case reject
-    /// Answers a ping to the node (RFC 1122 section 3.2.2.6).
+    /// Answers a ping to the node (RFC 1122 section 3.2.2.6), and queries to the cluster's DNS.
     case answer
     /// Ends a TCP connection whose endpoint was deleted, with a RST to both ends.
     case reset

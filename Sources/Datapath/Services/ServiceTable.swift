@@ -58,10 +58,18 @@ package final class ServiceTable: Sendable {
     private let hostPorts: FixedArray<UInt64>
     /// The rules that the table was made from, for those who show it.
     package let specification: ServiceSpecification
+    /// The names of the same cluster, so that a reload replaces both at once.
+    package let names: NameTable
 
     /// Lays out the rules; the same rules and seed give the same table.
-    package init(_ specification: ServiceSpecification, seed: UInt64, algorithm: BalancingAlgorithm = .random) {
+    package init(
+        _ specification: ServiceSpecification,
+        seed: UInt64,
+        algorithm: BalancingAlgorithm = .random,
+        names: NameTable = .empty
+    ) {
         self.algorithm = algorithm
+        self.names = names
         self.specification = specification
         let backendCount = specification.servicePorts.reduce(0) { sum, port in
             // Equal sets share their places.

@@ -16,6 +16,7 @@ extension Pipeline {
         {
             return balance(&packet, frontend, number, &batch)
         }
+        if isNameServer(destination) { return serveNames(&packet, number, &batch) }
         if let outcome = refuseUnknown(&packet, number, &batch) { return outcome }
         if isNodeAddress(destination) { return deliverLocally(&packet, number, &batch) }
         return nil
@@ -146,7 +147,7 @@ extension Pipeline {
     }
 
     /// Leaves a packet to the node's own stack.
-    private mutating func deliverLocally(_ packet: inout Packet, _ number: Int, _ batch: inout Batch) -> Outcome? {
+    mutating func deliverLocally(_ packet: inout Packet, _ number: Int, _ batch: inout Batch) -> Outcome? {
         if packet.transport == .icmp && packet.icmpType == .echoRequest && !packet.fragment.isFragment,
             let outcome = answerEcho(&packet, number, &batch)
         {

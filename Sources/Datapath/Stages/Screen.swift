@@ -43,7 +43,10 @@ extension Pipeline {
     /// The reason why a source cannot be right on an interface.
     private func spoofedSource(_ source: IPv4Address, ingress: UInt16) -> DropReason? {
         let isNode = isNodeAddress(source)
-        if !isNode {
+        if isNameServer(source) {
+            // The node's own stack speaks for it where the datapath does not.
+            if interfaces.host != ingress { return .spoofVIP }
+        } else if !isNode {
             if let serviceCIDR = configuration.serviceCIDR, serviceCIDR.contains(source) { return .spoofVIP }
             if !services.kind(of: source).isEmpty { return .spoofVIP }
         } else if !interfaces.isNotional && interfaces.host != ingress {

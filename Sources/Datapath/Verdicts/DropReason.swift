@@ -59,6 +59,7 @@ package enum DropReason: UInt8, Sendable, CaseIterable, BitwiseCopyable {
     case traceTruncated
     case replayAnswered
     case conntrackReset
+    case dnsNoQuery
 
     /// The id that events, traces, counters and metrics use; empty for `none`.
     package var id: String {
@@ -120,6 +121,7 @@ package enum DropReason: UInt8, Sendable, CaseIterable, BitwiseCopyable {
         case .traceTruncated: "trace.truncated"
         case .replayAnswered: "replay.answered"
         case .conntrackReset: "ct.reset"
+        case .dnsNoQuery: "dns.no_query"
         }
     }
 

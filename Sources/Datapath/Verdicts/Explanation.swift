@@ -353,6 +353,12 @@ extension DropReason {
                 causes: "A reload without the endpoint or its Service, with conntrack.resetDeletedEndpoints.",
                 rule: "docs/reload.md; RFC 9293 section 3.10.7.1, RFC 5961 section 3.2"
             )
+        case .dnsNoQuery:
+            Explanation(
+                meaning: "A datagram to the cluster's DNS that is no query: a response, or shorter than a DNS header.",
+                causes: "A probe, a forged or reflected response, or something that does not speak DNS.",
+                rule: "RFC 1035 section 4.1.1; answering responses could go on for ever"
+            )
         }
     }
 }
