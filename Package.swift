@@ -98,6 +98,11 @@ let package = Package(
             swiftSettings: settings
         ),
         .testTarget(
+            name: "NamesTests",
+            dependencies: ["Names", "Services", "Kubernetes", "Datapath", "Wire", "TestSupport"],
+            swiftSettings: settings
+        ),
+        .testTarget(
             name: "ProbeTests",
             dependencies: ["Control", "Services", "Datapath", "Kubernetes", "Wire"],
             swiftSettings: settings
