@@ -29,6 +29,13 @@ extension ConfigurationReader {
                 settings.fault(later.name, "\(later.block) overlaps \(earlier.name) (\(earlier.block))")
             }
         }
+        let loop = configuration.node.loopAddress
+        if configuration.node.addresses.contains(loop) {
+            settings.fault("node.loopAddress", "\(loop) is an address of the node")
+        }
+        if loop.isThisNetwork || loop.isLoopback || loop.isMulticast || loop.isReserved {
+            settings.fault("node.loopAddress", "\(loop) is no address that a host can have")
+        }
         if let dns = cluster.dnsAddress, configuration.node.addresses.contains(dns) {
             settings.fault("cluster.dnsAddress", "\(dns) is an address of the node")
         }
