@@ -1,5 +1,6 @@
 import Control
 import Datapath
+import Foundation
 import Services
 import TestSupport
 import Wire
@@ -107,5 +108,13 @@ final class ReloadedSocket {
     func reload(_ manifests: EchoManifests, slice: Int = .max) throws {
         cluster = try cluster.next(manifests: [try scratch.write("set.yaml", Array(manifests.text.utf8))])
         harness.reload(cluster.rules, slice: slice)
+    }
+}
+
+/// Runs what blocks on a thread of its own, because the threads of the tests are few.
+func onThread<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
+    try await withCheckedThrowingContinuation { continuation in
+        let thread = Thread { continuation.resume(with: Result(catching: body)) }
+        thread.start()
     }
 }

@@ -25,6 +25,8 @@ package final class Daemon: ServiceLifecycle.Service {
     private let logger: Logger
     /// Serves the control socket, beside the daemon; nil where there is none.
     package let control: ControlServer?
+    /// Answers at the health check ports, beside the daemon.
+    package let healthChecks: HealthCheckServer
 
     /// Makes the interfaces and the trace; on failure nothing is left of either.
     package convenience init(_ cluster: Cluster, _ settings: DaemonSettings, logger: Logger) throws(DaemonError) {
@@ -77,6 +79,9 @@ package final class Daemon: ServiceLifecycle.Service {
         let nameSource = NameSource(table.names)
         let requests: WorkerRequests
         let current = CurrentCluster(cluster)
+        let healthChecks = HealthCheckServer(addresses: cluster.node.addresses, logger: logger)
+        healthChecks.update(HealthCheck.all(in: cluster.manifests, cluster.rules))
+        self.healthChecks = healthChecks
         do throws(SystemError) {
             stop = try StopSignal()
             requests = try WorkerRequests()
@@ -90,6 +95,7 @@ package final class Daemon: ServiceLifecycle.Service {
                 latest = next.serviceTable(seed: settings.seed, reusing: latest)
                 nameSource.replace(latest.names)
                 mailbox.post(latest)
+                healthChecks.update(HealthCheck.all(in: next.manifests, next.rules))
             }
             reloading = try ReloadThread(reloader, settings.manifests, mailbox: mailbox, logger: logger)
             worker = WorkerThread(

@@ -8,8 +8,8 @@ internal import NIOHTTPTypes
 ///
 /// Theory of operation: it stands behind the decoder and in front of the server's own handlers. What is refused is answered here,
 /// and the connection is closed behind the answer, so that the rest of a hostile request is never read. Refused are
-/// connections beyond the limit, other users than the daemon's own and root (SO_PEERCRED, unix(7)), requests with a body (none
-/// needs one), and what is no HTTP. A client that does not take its answer is closed after a while; one that is silent is closed by the
+/// connections beyond the limit, on the control socket other users than the daemon's own and root (SO_PEERCRED, unix(7)),
+/// requests with a body (none needs one), and what is no HTTP. A client that does not take its answer is closed after a while; one that is silent is closed by the
 /// server's idle timeout.
 final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPRequestPart
@@ -32,19 +32,24 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     private let clients: ControlClients
+    private let isOpenToAll: Bool
     private var refusal: ControlFault?
     private var isRefused = false
     /// Requests that were passed on and not answered yet.
     private var waiting = 0
     private var stall: Scheduled<Void>?
 
-    init(_ clients: ControlClients) { self.clients = clients }
+    /// `isOpenToAll` where the other side is no process of this machine, and may be anybody.
+    init(_ clients: ControlClients, isOpenToAll: Bool = false) {
+        self.clients = clients
+        self.isOpenToAll = isOpenToAll
+    }
 
     func handlerAdded(context: ChannelHandlerContext) {
         let channel = context.channel
         switch clients.enter(channel) {
         case .served:
-            if !Self.isAllowed(channel) {
+            if !isOpenToAll && !Self.isAllowed(channel) {
                 refusal = ControlFault(status: .forbidden, message: "only root and the daemon's own user may ask")
             }
         case .excess:

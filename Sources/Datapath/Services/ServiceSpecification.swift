@@ -54,12 +54,15 @@ package struct ServiceSpecification: Sendable {
         package var port: UInt16
         /// Whether it answers: policy, topology and an end that is near do not matter (pkg/proxy/conntrack/cleanup.go).
         package var isServing: Bool
+        /// Whether it is ready, and so counts for health checks; what terminates does not, though it may serve.
+        package var isReady: Bool
 
         /// An endpoint with its condition.
-        package init(_ address: IPv4Address, _ port: UInt16, isServing: Bool) {
+        package init(_ address: IPv4Address, _ port: UInt16, isServing: Bool, isReady: Bool? = nil) {
             self.address = address
             self.port = port
             self.isServing = isServing
+            self.isReady = isReady ?? isServing
         }
     }
 

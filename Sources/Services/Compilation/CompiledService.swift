@@ -151,7 +151,8 @@ extension EndpointRecord {
 
     /// With `publishNotReadyAddresses` what does not serve keeps its flows all the same: it would be chosen again.
     fileprivate func known(publishesNotReady: Bool) -> ServiceSpecification.KnownEndpoint {
-        ServiceSpecification.KnownEndpoint(address, port, isServing: isServing || (publishesNotReady && isReady))
+        let isServing = isServing || (publishesNotReady && isReady)
+        return ServiceSpecification.KnownEndpoint(address, port, isServing: isServing, isReady: isReady)
     }
 }
 

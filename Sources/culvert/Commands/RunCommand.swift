@@ -62,7 +62,8 @@ struct RunCommand: AsyncParsableCommand {
             throw Failure.failed(error.description, hint: error.hint)
         }
         // The last one ends first: the socket before the datapath.
-        let services = [daemon] + (daemon.control.map { [$0] } ?? []) as [any ServiceLifecycle.Service]
+        let services =
+            [daemon, daemon.healthChecks] + (daemon.control.map { [$0] } ?? []) as [any ServiceLifecycle.Service]
         let group = ServiceGroup(
             configuration: .init(
                 services: services.map { service in
