@@ -24,6 +24,7 @@ package struct Pipeline: ~Copyable {
     package var programs = ProgramCounters()
     let tracker: FlowTracker
     var fragments: FragmentTable
+    var identifications: Identifications
     var affinity: AffinityTable
     /// Round-robin: how many flows each ServicePort had, by its number; numbers beyond share a place.
     var turns = FixedArray<UInt32>(count: 65536)
@@ -52,6 +53,7 @@ package struct Pipeline: ~Copyable {
         flows = FlowTable(capacity: configuration.conntrackCapacity, seed: seeds.next())
         fragments = FragmentTable(seed: seeds.next(), timeout: configuration.timeouts.fragment)
         generator = SplitMix64(state: seeds.next())
+        identifications = Identifications(seed: configuration.seed ^ 0x1de7)
         affinity = AffinityTable(seed: configuration.seed ^ 0xaff1)
         nodeAddresses = StaticMap(
             configuration.nodeAddresses.map { (key: UInt64($0.bits), value: 0) },
@@ -86,11 +88,12 @@ package struct Pipeline: ~Copyable {
     private mutating func decide(_ number: Int, _ batch: inout Batch) {
         var packet = batch.packets[number]
         let firstEmission = batch.emissionCount
+        batch.beginPacket()
         let outcome = itinerary(&packet, number, &batch)
         settleDatagram(packet, outcome, number, &batch)
         packet.verdict = outcome.verdict
         packet.reason = outcome.reason
-        packet.firstEmission = UInt16(truncatingIfNeeded: firstEmission)
+        packet.firstEmission = UInt32(truncatingIfNeeded: firstEmission)
         packet.emissions = UInt16(truncatingIfNeeded: batch.emissionCount &- firstEmission)
         if outcome.verdict != .hold {
             let length = packet.hasAddresses ? Int(packet.totalLength) : Int(packet.length)
@@ -104,7 +107,7 @@ package struct Pipeline: ~Copyable {
         if packet.reason != .none { return .drop(packet.reason) }
         if let reason = refusalOfAnswer(packet) { return .drop(reason) }
         reconstruct(&packet, number, &batch)
-        if let outcome = screen(&packet) { return outcome }
+        if let outcome = screen(&packet, number, &batch) { return outcome }
         if let outcome = followFirst(&packet, number, &batch) { return outcome }
         if packet.timeToLive == 0 { return .drop(.ttlZero) }
         if let outcome = track(&packet, number, &batch) { return outcome }

@@ -222,4 +222,13 @@ package final class DatapathHarness {
 
     /// How many destinations have a map of used ports.
     package var portMapCount: Int { pipeline.maps.first { $0.name == "nat" }?.entries ?? 0 }
+
+    /// Takes all flows out of the table, as a command may.
+    package func removeFlows() {
+        var number: UInt32 = 1
+        while number < pipeline.flows.flows.highWater {
+            if pipeline.flows.flows[number].transport.rawValue != 0 { pipeline.flows.remove(number) }
+            number += 1
+        }
+    }
 }

@@ -2,7 +2,7 @@ package import Wire
 
 /// One thing that must hold for an emitted packet; checks are put together as in gVisor's `checker`.
 ///
-///     #expect(issues(in: sent, .from(vip, port: 80), .to(client, port: 40000), .timeToLive(63), .validChecksums) == [])
+/// #expect(issues(in: sent, .from(vip, port: 80), .to(client, port: 40000), .timeToLive(63), .validChecksums) == [])
 package struct PacketCheck: Sendable {
     let issue: @Sendable (Dissection) -> String?
 
@@ -74,18 +74,21 @@ package struct PacketCheck: Sendable {
     }
 
     /// Everything that a translating router leaves alone is as in `original` (RFC 1812 section 5.3, RFC 3022).
-    package static func unchanged(since original: [UInt8]) -> PacketCheck {
+    ///
+    /// The identification may have another value where `identification` says so: in fragments of masqueraded datagrams.
+    package static func unchanged(since original: [UInt8], identification: Bool = true) -> PacketCheck {
         PacketCheck { packet in
             guard let before = Dissection(original) else { return "the original is no packet" }
-            return changedField(before, packet)
+            return changedField(before, packet, identification)
         }
     }
 
-    private static func changedField(_ before: Dissection, _ after: Dissection) -> String? {
+    private static func changedField(_ before: Dissection, _ after: Dissection, _ identification: Bool) -> String? {
         if before.bytes.count != after.bytes.count { return "length changed" }
         var left = before.bytes
         var right = after.bytes
         var changeable = Array(8...8) + Array(10...19)
+        if !identification { changeable += [4, 5] }
         if before.fragmentOffset == 0 {
             let header = before.headerLength
             switch before.transport {

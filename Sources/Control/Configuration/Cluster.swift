@@ -56,6 +56,7 @@ package struct Cluster: Sendable {
     package func datapathConfiguration(seed: UInt64, isReplay: Bool) -> DatapathConfiguration {
         var settings = DatapathConfiguration()
         settings.nodeAddresses = node.addresses
+        settings.loopAddress = configuration.node.loopAddress
         settings.podCIDR = configuration.cluster.podCIDR
         settings.serviceCIDR = configuration.cluster.serviceCIDR
         settings.dnsAddress = configuration.cluster.dnsAddress

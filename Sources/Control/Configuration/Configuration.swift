@@ -2,7 +2,8 @@ package import Datapath
 package import Devices
 package import Wire
 
-/// The configuration file: what the node is, what the cluster uses, and which interfaces to make (docs/configuration.md).
+/// The configuration file: what the node is, what the cluster uses, and which interfaces to make
+/// (docs/configuration.md).
 package struct Configuration: Sendable {
     /// The section `node`: what this node is.
     package struct Node: Sendable {
@@ -12,7 +13,7 @@ package struct Configuration: Sendable {
         package var zone: String?
         /// The node's addresses, the primary one first; empty for those of the Node object.
         package var addresses: [IPv4Address] = []
-        /// What the node's own address becomes where it talks to itself; read, but without effect so far.
+        /// What the node's own address becomes where it talks to itself through a Service.
         package var loopAddress = IPv4Address(169, 254, 42, 1)
     }
 

@@ -30,6 +30,13 @@ extension ConfigurationReader {
                 settings.fault(later.name, "\(later.block) overlaps \(earlier.name) (\(earlier.block))")
             }
         }
+        let loop = configuration.node.loopAddress
+        if configuration.node.addresses.contains(loop) {
+            settings.fault("node.loopAddress", "\(loop) is an address of the node")
+        }
+        if loop.isThisNetwork || loop.isLoopback || loop.isMulticast || loop.isReserved {
+            settings.fault("node.loopAddress", "\(loop) is no address that a host can have")
+        }
     }
 
     /// What names are answered for, and where: an address that nobody else has and that packets can carry.

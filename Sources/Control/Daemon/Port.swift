@@ -48,6 +48,8 @@ final class Port {
             configuration.addresses = cluster.hostAddresses.map { InterfaceAddress($0) }
             configuration.routes += [settings.podCIDR, settings.serviceCIDR].compactMap(\.self)
             configuration.routes += settings.loadBalancerCIDRs
+            // Where the node talks to itself through a Service it sees this address, and answers to it.
+            configuration.routes.append(IPv4Prefix(cluster.configuration.node.loopAddress, length: 32))
         } else {
             configuration.addresses = interface.address.map { [$0] } ?? []
         }

@@ -1,6 +1,7 @@
 internal import Wire
 
-/// The ways that fragmented datagrams take: later fragments go to and come from where the first one does.
+/// The ways that fragmented datagrams take: later fragments go to and come from where the first one does, under one
+/// identification.
 ///
 /// The last 8,192 datagrams are kept; a first fragment begins its datagram anew.
 struct FragmentPaths {
@@ -14,6 +15,7 @@ struct FragmentPaths {
     private struct Path: Equatable {
         var source: IPv4Address
         var destination: IPv4Address
+        var identification: UInt16
     }
 
     private static let capacity = 8192
@@ -30,12 +32,15 @@ struct FragmentPaths {
             identification: received.identification,
             transport: received.transport
         )
-        let path = Path(source: sent.source, destination: sent.destination)
+        let path = Path(source: sent.source, destination: sent.destination, identification: sent.identification)
         if received.fragment.offset == 0 {
             if paths.updateValue(path, forKey: datagram) == nil { remember(datagram) }
             return nil
         }
         guard let first = paths[datagram], first != path else { return nil }
+        if first.source == path.source && first.destination == path.destination {
+            return "is a fragment with identification \(path.identification), the first one has \(first.identification)"
+        }
         return "is a fragment from \(path.source) to \(path.destination), "
             + "the first one went from \(first.source) to \(first.destination)"
     }

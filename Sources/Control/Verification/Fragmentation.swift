@@ -6,6 +6,7 @@ struct Fragmentation {
     private(set) var sent = 0
     private var source = IPv4Address.any
     private var destination = IPv4Address.any
+    private var identification: UInt16 = 0
 
     /// Whether a record can be one of several of a packet, and not all of it.
     static func applies(_ received: SightedPacket, _ piece: SightedPacket) -> Bool {
@@ -33,9 +34,11 @@ struct Fragmentation {
             return objection("is a fragment with flags or a length that do not fit its place")
         }
         if sent == 0 {
-            (source, destination) = (piece.source, piece.destination)
+            (source, destination, identification) = (piece.source, piece.destination, piece.identification)
         } else if source != piece.source || destination != piece.destination {
             return objection("is a fragment with other addresses than the one before it")
+        } else if identification != piece.identification {
+            return objection("is a fragment with another identification than the one before it")
         }
         defer { sent += length }
         guard let expected = whole(received, sent..<sent + length, piece) else { return objection("cannot be read") }

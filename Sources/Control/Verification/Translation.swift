@@ -12,8 +12,8 @@ struct Objection: Equatable {
 /// Theory of operation: what translation may change is copied over from the one to the other; then both must be equal
 /// byte by byte. What may change is held to its own rules: the TTL is one less, the header checksum is right, and the
 /// sum over addresses, ports, checksum and payload is what it was, which is exactly what an incremental update keeps:
-/// a good checksum stays good, a bad one stays as bad as it was. That also holds for packets that a capture cut, and for
-/// the first fragment of a datagram.
+/// a good checksum stays good, a bad one stays as bad as it was. That also holds for packets that a capture cut, and
+/// for the first fragment of a datagram.
 struct Translation {
     let received: SightedPacket
     let sent: SightedPacket
@@ -49,6 +49,8 @@ struct Translation {
             return "has \(sent.bytes.count) bytes, received with \(received.bytes.count)"
         }
         var allowed = [8..<9, 10..<20] + Self.transportRanges(received, at: 0)
+        // Who shares an address with others must not use their identifications (RFC 6864 section 5.3.1).
+        if sent.fragment.isFragment && received.source != sent.source { allowed.append(4..<6) }
         if let quote = received.quote {
             let start = received.headerLength + ICMPv4Message.headerLength
             allowed += [start + 10..<start + 20] + Self.transportRanges(quote, at: start)

@@ -5,12 +5,14 @@ internal import Wire
 ///
 /// Theory of operation: only the first fragment has ports, so only it can be judged; it goes the way of any packet, and
 /// what became of it is kept under (source, destination, protocol, identification), as the fragments carry it before
-/// translation. Later fragments follow it. Those that come before it are held, copied into buffers of their own, and
-/// leave right behind it, each under its own packet number. Bit maps of the eight-byte units seen, and of those that a
-/// fragment began with, find overlaps, which end a datagram (RFC 5722 says so for IPv6; for IPv4 it is the defence
-/// against RFC 1858's attacks); a fragment that comes twice is no overlap.
-/// Entries live for a fixed time from the first fragment seen, so they leave in the order in which they came.
-/// Limits: `capacity` datagrams, `heldCapacity` held fragments; what finds no room is dropped, `frag.table_full`.
+/// translation. Later fragments follow it. Those that come before it are held (`HeldFragments`), and leave right
+/// behind it, each under its own packet number. What was seen of a datagram is in `FragmentCover`. A datagram that
+/// was seen wholly, or was refused, is settled: it lingers, so that a fragment that comes again is known for what it
+/// is, and does not wait for the next datagram with the same identification; but it gives way when room is needed.
+/// What cannot be a repetition of a settled datagram begins another one. Entries live for a fixed time from the first
+/// fragment seen, so they leave in the order in which they came.
+/// Limits: `capacity` datagrams; see the parts for theirs, and for what one source may have (`FragmentSources`). What
+/// finds no room is dropped, `frag.table_full`.
 struct FragmentTable: ~Copyable {
     enum Fate: UInt8, BitwiseCopyable {
         /// The first fragment has not come.
@@ -42,139 +44,124 @@ struct FragmentTable: ~Copyable {
 
     struct Datagram: SlabElement {
         var key: Key
-        var fate: Fate
-        var reason: DropReason
+        var fate: Fate = .waiting
+        var reason: DropReason = .none
         var deadline: UInt64
         /// The flow of the first fragment, and its identifier, so that a reused record is noticed.
-        var flow: FlowReference
-        var identifier: UInt64
-        var firstHeld: UInt32
-        var lastHeld: UInt32
-        /// In units of eight bytes: those seen, and the length of the datagram once the last fragment came (0 before).
-        var unitsSeen: UInt32
-        var unitsInAll: UInt32
+        var flow: FlowReference = .none
+        var identifier: UInt64 = 0
+        var cover = FragmentCover.List()
+        var firstHeld: UInt32 = 0
+        var lastHeld: UInt32 = 0
+        /// Who sent it, in `FragmentSources`; 0 once it is settled.
+        var source: UInt32
+        /// The identification that its fragments are sent with instead of their own.
+        var sentIdentification: UInt16 = 0
+        var hasSentIdentification = false
         /// Whether its fragments are replies that a client saw.
-        var isReconstructed: Bool
+        var isReconstructed = false
         /// The neighbours in the order of age.
         var older: UInt32
-        var newer: UInt32
-        var link: UInt32
+        var newer: UInt32 = 0
+        /// The neighbours among the settled ones.
+        var olderSettled: UInt32 = 0
+        var newerSettled: UInt32 = 0
+        var link: UInt32 = 0
+
+        var isSettled: Bool { source == 0 }
     }
 
-    /// A fragment that waits.
-    struct Held: SlabElement {
-        var packet: Packet
-        var next: UInt32
-        var link: UInt32
-    }
-
-    static let capacity = 8192
-    static let heldCapacity = 1024
-    /// The units of the longest datagram: 65,535 bytes.
-    static let unitWords = 128
+    static let capacity = 32768
 
     var datagrams = Slab<Datagram>(capacity: FragmentTable.capacity)
-    var held = Slab<Held>(capacity: FragmentTable.heldCapacity)
-    /// The bytes of the held fragments, by their number.
-    var bytes = FramePool(count: FragmentTable.heldCapacity + 1, capacity: 65535, isSparse: true)
-    private var units = FixedArray<UInt64>(count: (FragmentTable.capacity + 1) * FragmentTable.unitWords)
-    private var starts = FixedArray<UInt64>(count: (FragmentTable.capacity + 1) * FragmentTable.unitWords)
+    var held = HeldFragments()
+    private var cover = FragmentCover()
+    private var sources: FragmentSources
     private var index = BucketIndex(capacity: FragmentTable.capacity)
     private let hash: SeededHash
     private let timeout: UInt64
     private var oldest: UInt32 = 0
     private var newest: UInt32 = 0
+    private var oldestSettled: UInt32 = 0
+    private var newestSettled: UInt32 = 0
 
     init(seed: UInt64, timeout: UInt64) {
         hash = SeededHash(seed: seed)
+        sources = FragmentSources(hash)
         self.timeout = timeout
     }
 
     /// The entry of a datagram.
     func find(_ key: Key) -> UInt32? { index.find(key.hash(hash)) { datagrams[$0].key == key } }
 
-    /// The entry of a datagram, made if there is none; nil when there is no room.
-    mutating func entry(_ key: Key, now: UInt64) -> UInt32? {
-        let hashed = key.hash(hash)
-        if let number = find(key) { return number }
-        guard let number = datagrams.allocate() else { return nil }
-        datagrams[number] = Datagram(
-            key: key,
-            fate: .waiting,
-            reason: .none,
-            deadline: now &+ timeout,
-            flow: .none,
-            identifier: 0,
-            firstHeld: 0,
-            lastHeld: 0,
-            unitsSeen: 0,
-            unitsInAll: 0,
-            isReconstructed: false,
-            older: newest,
-            newer: 0,
-            link: 0
-        )
-        for word in 0..<Self.unitWords {
-            units[Int(number) &* Self.unitWords &+ word] = 0
-            starts[Int(number) &* Self.unitWords &+ word] = 0
+    /// The entry of the datagram that a fragment belongs to, made if there is none; nil when there is no room.
+    mutating func entry(_ key: Key, _ piece: FragmentPiece, now: UInt64) -> UInt32? {
+        if let number = find(key) {
+            if !beginsAnother(piece, number) { return number }
+            remove(number)
         }
+        if datagrams.count == datagrams.capacity { removeOldestSettled() }
+        guard datagrams.count < datagrams.capacity, let source = sources.addDatagram(key.source),
+            let number = datagrams.allocate()
+        else { return nil }
+        datagrams[number] = Datagram(key: key, deadline: now &+ timeout, source: source, older: newest)
         if newest != 0 { datagrams[newest].newer = number } else { oldest = number }
         newest = number
-        let entered = index.insert(hashed, number)
+        let entered = index.insert(key.hash(hash), number)
         precondition(entered, "the index has room for every datagram")
         return number
     }
 
-    /// Marks the units of a fragment; false when one of them was seen before, but not in the same fragment again.
-    mutating func cover(_ number: UInt32, offset: Int, length: Int) -> Bool {
-        let first = offset >> 3
-        let count = (length + 7) >> 3
-        let seen = (first..<first + count).count { Self.bit($0, of: number, in: units) }
-        if seen > 0 { return seen == count && isRepetition(number, first, count) }
-        for unit in first..<first + count { Self.set(unit, of: number, in: &units) }
-        Self.set(first, of: number, in: &starts)
-        datagrams[number].unitsSeen += UInt32(count)
+    /// Whether a fragment cannot belong to the datagram that stands under its key, as that one is settled.
+    ///
+    /// After a refusal only a first fragment begins anew, and after an overlap none does.
+    private func beginsAnother(_ piece: FragmentPiece, _ number: UInt32) -> Bool {
+        guard datagrams[number].isSettled else { return false }
+        if datagrams[number].fate == .refused {
+            return piece.first == 0 && datagrams[number].reason != .fragmentOverlap
+        }
+        if case .repetition = cover.compare(piece, with: datagrams[number].cover) { return false }
         return true
     }
 
-    /// Whether units that were all seen are those of one fragment.
-    private func isRepetition(_ number: UInt32, _ first: Int, _ count: Int) -> Bool {
-        let next = first + count
-        let endsThere =
-            next >= Self.unitWords * 64 || !Self.bit(next, of: number, in: units)
-            || Self.bit(next, of: number, in: starts)
-        return endsThere && Self.bit(first, of: number, in: starts)
-            && !(first + 1..<next).contains { Self.bit($0, of: number, in: starts) }
+    /// Notes that a fragment was seen.
+    mutating func insert(_ piece: FragmentPiece, into number: UInt32) -> FragmentCover.Result {
+        let result = cover.compare(piece, with: datagrams[number].cover)
+        guard case .new = result else { return result }
+        let source = datagrams[number].source
+        guard source != 0, sources.hasRoomForPiece(source) else { return .full }
+        if !cover.hasRoom { removeOldestSettled() }
+        guard cover.insert(piece, into: &datagrams[number].cover) else { return .full }
+        sources.addPiece(source)
+        return .new
     }
 
-    private static func bit(_ unit: Int, of number: UInt32, in map: borrowing FixedArray<UInt64>) -> Bool {
-        map[Int(number) &* unitWords &+ unit >> 6] >> UInt64(unit & 63) & 1 == 1
-    }
-
-    private static func set(_ unit: Int, of number: UInt32, in map: inout FixedArray<UInt64>) {
-        map[Int(number) &* unitWords &+ unit >> 6] |= 1 << UInt64(unit & 63)
-    }
-
-    /// Copies a fragment into a buffer of its own, behind those that wait for the same datagram.
+    /// Copies a fragment, to wait behind those of the same datagram; false when there is no room.
     mutating func hold(_ packet: Packet, _ frame: RawSpan, in number: UInt32) -> Bool {
-        guard let place = held.allocate() else { return false }
-        held[place] = Held(packet: packet, next: 0, link: 0)
-        var target = bytes.frame(Int(place), length: frame.byteCount)
-        copyBytes(frame, into: &target)
+        let chunks = HeldFragments.chunkCount(length: frame.byteCount)
+        let source = datagrams[number].source
+        guard source != 0, sources.hasRoom(chunks: chunks, source), let place = held.insert(packet, frame) else {
+            return false
+        }
+        sources.addHeld(chunks: chunks, source)
         let last = datagrams[number].lastHeld
-        if last != 0 { held[last].next = place } else { datagrams[number].firstHeld = place }
+        if last != 0 { held.append(place, behind: last) } else { datagrams[number].firstHeld = place }
         datagrams[number].lastHeld = place
         return true
     }
 
-    /// Takes the first fragment that waits out of its datagram; its buffer stays as it is until the next `hold`.
-    mutating func popHeld(_ number: UInt32) -> UInt32? {
+    /// The fragment that has waited longest for a datagram.
+    func firstHeld(_ number: UInt32) -> UInt32? { datagrams[number].firstHeld == 0 ? nil : datagrams[number].firstHeld }
+
+    /// Forgets that fragment.
+    mutating func removeFirstHeld(_ number: UInt32) {
         let place = datagrams[number].firstHeld
-        guard place != 0 else { return nil }
-        datagrams[number].firstHeld = held[place].next
+        guard place != 0 else { return }
+        let chunks = HeldFragments.chunkCount(length: Int(held.packet(place).length))
+        sources.removeHeld(chunks: chunks, datagrams[number].source)
+        datagrams[number].firstHeld = held.next(place)
         if datagrams[number].firstHeld == 0 { datagrams[number].lastHeld = 0 }
-        held.release(place)
-        return place
+        held.remove(place)
     }
 
     /// The oldest entry whose time is over.
@@ -182,19 +169,59 @@ struct FragmentTable: ~Copyable {
         oldest != 0 && datagrams[oldest].deadline <= now ? oldest : nil
     }
 
-    /// Whether all of a datagram has been seen and sent.
-    func isComplete(_ number: UInt32) -> Bool {
-        datagrams[number].unitsInAll != 0 && datagrams[number].unitsSeen == datagrams[number].unitsInAll
-            && datagrams[number].fate != .waiting
+    /// Settles a datagram that nothing waits for any more, if all of it was seen or it was refused.
+    mutating func settle(_ number: UInt32) {
+        guard !datagrams[number].isSettled, datagrams[number].firstHeld == 0 else { return }
+        let isRefused = datagrams[number].fate == .refused
+        guard isRefused || (datagrams[number].fate != .waiting && datagrams[number].cover.isComplete) else { return }
+        leaveSource(number)
+        // What was seen of it does not matter any more.
+        if isRefused { cover.removeAll(&datagrams[number].cover) }
+        datagrams[number].olderSettled = newestSettled
+        datagrams[number].newerSettled = 0
+        if newestSettled != 0 { datagrams[newestSettled].newerSettled = number } else { oldestSettled = number }
+        newestSettled = number
     }
 
-    /// Forgets a datagram that holds nothing any more.
+    private mutating func leaveSource(_ number: UInt32) {
+        sources.removeDatagram(pieces: datagrams[number].cover.count, datagrams[number].source)
+        datagrams[number].source = 0
+    }
+
+    /// Forgets a datagram that nothing waits for any more.
     mutating func remove(_ number: UInt32) {
-        let older = datagrams[number].older
-        let newer = datagrams[number].newer
+        let (older, newer) = (datagrams[number].older, datagrams[number].newer)
         if older != 0 { datagrams[older].newer = newer } else { oldest = newer }
         if newer != 0 { datagrams[newer].older = older } else { newest = older }
+        if datagrams[number].isSettled {
+            let (older, newer) = (datagrams[number].olderSettled, datagrams[number].newerSettled)
+            if older != 0 { datagrams[older].newerSettled = newer } else { oldestSettled = newer }
+            if newer != 0 { datagrams[newer].olderSettled = older } else { newestSettled = older }
+        } else {
+            leaveSource(number)
+        }
+        cover.removeAll(&datagrams[number].cover)
         _ = index.remove(datagrams[number].key.hash(hash), number)
         datagrams.release(number)
+    }
+
+    private mutating func removeOldestSettled() {
+        if oldestSettled != 0 { remove(oldestSettled) }
+    }
+
+    /// A digest of what a fragment carries.
+    func digest(_ bytes: RawSpan) -> UInt32 {
+        var state = UInt64(bytes.byteCount)
+        var at = 0
+        while bytes.byteCount &- at >= 8 {
+            state = hash(state, bytes.loadNative64(at))
+            at &+= 8
+        }
+        var rest: UInt64 = 0
+        while at < bytes.byteCount {
+            rest = rest << 8 | UInt64(bytes.load8(at))
+            at &+= 1
+        }
+        return UInt32(truncatingIfNeeded: hash(state, rest) >> 32)
     }
 }

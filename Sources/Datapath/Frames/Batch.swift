@@ -19,7 +19,9 @@ package struct Batch: ~Copyable {
     /// How many emissions the batch has.
     package private(set) var emissionCount = 0
     var scratch: FramePool
+    /// In steps of 64 bytes: what is used of it, and how far the packet that is being decided may go.
     private var scratchUsed = 0
+    private var scratchLimit = 0
     /// The first bytes of each packet as it came in, kept when something records them.
     package var preimages: FramePool
     /// Whether preimages are kept.
@@ -29,18 +31,19 @@ package struct Batch: ~Copyable {
     package static let preimageLength = 192
     /// The most frames that a batch takes.
     package static let maximumCount = 64
-    /// How many packets the datapath can make in one batch; the memory is touched only as far as it is used.
+    /// The bytes of scratch that one packet can have, whatever the others of its batch have taken.
     ///
-    /// Enough for a batch of packets that each fall into as many fragments as they may, and for all fragments that can
-    /// be held: so what becomes of a packet does not depend on the others of its batch.
-    static let scratchCount = maximumCount * Pipeline.fragmentLimit + FragmentTable.heldCapacity + maximumCount
+    /// Enough for a packet of 65,535 bytes that leaves in the smallest fragments, after all of it was held.
+    static let scratchPerPacket = 512 * 1024
+    /// How many packets can leave because of one: none takes less than 128 bytes of scratch.
+    static let emissionsPerPacket = scratchPerPacket / 128 + 1
 
     /// `frameCapacity` is the longest packet that can be read, 65,535 bytes unless a test needs less.
     package init(frameCapacity: Int = 65535, keepsPreimages: Bool = false) {
         frames = FramePool(count: Self.maximumCount, capacity: frameCapacity)
         packets = FixedArray(count: Self.maximumCount)
-        scratch = FramePool(count: Self.scratchCount, capacity: 65535, isSparse: true)
-        emissions = FixedArray(count: Self.maximumCount + Self.scratchCount)
+        scratch = FramePool(arena: Self.maximumCount * Self.scratchPerPacket, capacity: 65535)
+        emissions = FixedArray(count: Self.maximumCount * Self.emissionsPerPacket)
         preimages = FramePool(count: keepsPreimages ? Self.maximumCount : 1, capacity: Self.preimageLength)
         self.keepsPreimages = keepsPreimages
     }
@@ -58,6 +61,7 @@ package struct Batch: ~Copyable {
         count = 0
         emissionCount = 0
         scratchUsed = 0
+        scratchLimit = 0
     }
 
     /// The bytes of an emission.
@@ -67,19 +71,26 @@ package struct Batch: ~Copyable {
         return frames.frame(Int(emission.buffer), length: Int(emission.length))
     }
 
-    /// How many scratch buffers the batch has left.
-    var scratchLeft: Int { scratch.count &- scratchUsed }
+    /// Begins a packet's share of the scratch area.
+    mutating func beginPacket() { scratchLimit = scratchUsed &+ Self.scratchPerPacket / 64 }
 
-    /// Takes a scratch buffer; nil when the batch has used them all.
-    mutating func takeScratch() -> Int? {
-        guard scratchUsed < scratch.count else { return nil }
-        scratchUsed &+= 1
-        return scratchUsed &- 1
+    /// Whether the packet being decided can have `count` buffers for `length` bytes.
+    func hasScratch(for count: Int, of length: Int) -> Bool {
+        count * FramePool.lines(for: length) <= scratchLimit &- scratchUsed
+    }
+
+    /// Takes a scratch buffer for a packet of up to `length` bytes; nil when the share of the packet being decided is
+    /// used up.
+    mutating func takeScratch(_ length: Int = 65535) -> Int? {
+        let lines = FramePool.lines(for: length)
+        guard length <= scratch.capacity, lines <= scratchLimit &- scratchUsed else { return nil }
+        scratchUsed &+= lines
+        return scratchUsed &- lines
     }
 
     /// Sends a packet on from the frame it was read into.
     @inline(__always) mutating func emitFrame(_ number: Int) {
-        packets[number].firstEmission = UInt16(truncatingIfNeeded: emissionCount)
+        packets[number].firstEmission = UInt32(truncatingIfNeeded: emissionCount)
         packets[number].emissions = 1
         emit(
             Emission(

@@ -30,6 +30,21 @@ internal import Tables
         self.capacity = capacity
     }
 
+    /// An arena of `byteCount` bytes, of which frames of up to `capacity` bytes are parts.
+    ///
+    /// The number of a frame is its place in steps of 64 bytes; whoever hands out the places sees to it that frames
+    /// do not overlap (`lines(for:)`).
+    package init(arena byteCount: Int, capacity: Int) {
+        stride = 64
+        count = byteCount / 64
+        region = Region(byteCount: stride * count + Self.headroom + capacity, isSparse: true)
+        unsafe base = region.base
+        self.capacity = capacity
+    }
+
+    /// How many steps of an arena a frame takes, its headroom included.
+    static func lines(for length: Int) -> Int { (headroom + length + 63) / 64 }
+
     /// The bytes of a frame, exclusively, for as long as the result lives.
     ///
     /// Traps outside of the pool.
@@ -91,5 +106,14 @@ internal import Tables
         let source = other.bytes(number, length: range.upperBound).extracting(range)
         var destination = frame(target, length: offset + range.count)
         copyBytes(source, into: &destination, at: offset)
+    }
+
+    /// Copies a part of a frame into another one.
+    mutating func copyWithin(_ number: Int, _ range: Range<Int>, to target: Int, at offset: Int) {
+        precondition(number >= 0 && number < count && range.lowerBound >= 0 && range.upperBound <= capacity)
+        precondition(target >= 0 && target < count && offset >= 0 && offset + range.count <= capacity)
+        let source = unsafe base + (number &* stride &+ Self.headroom &+ range.lowerBound)
+        // Safe: both parts are within the region, by the lines above.
+        unsafe (base + (target &* stride &+ Self.headroom &+ offset)).copyMemory(from: source, byteCount: range.count)
     }
 }

@@ -78,7 +78,7 @@ package struct Packet: Sendable, BitwiseCopyable {
     /// The entry of the fragment table, 0 for none.
     var datagram: UInt32 = 0
     /// The first of the packet's emissions in the batch.
-    package var firstEmission: UInt16 = 0
+    package var firstEmission: UInt32 = 0
     /// How many emissions of the batch are the packet's, from `firstEmission` on.
     package var emissions: UInt16 = 0
 

@@ -11,7 +11,7 @@ extension Pipeline {
         if packet.marks.contains(.badChecksum) { return .drop(.checksumL4) }
         // Half of an answer would be wrong; a packet that a capture cut is left to the node.
         guard packet.length == Int32(packet.totalLength), let egress = interfaces.egress(to: packet.tuple.source),
-            let buffer = batch.takeScratch()
+            let buffer = batch.takeScratch(Int(packet.length))
         else { return nil }
         packet.conntrack = .untracked
         let header = Int(packet.headerLength)

@@ -8,8 +8,8 @@ internal import Wire
 enum PacketPlace {
     /// In the frame it was read into.
     case frame(Int)
-    /// In the buffer of a fragment that was held.
-    case held(UInt32)
+    /// In a scratch buffer, copied from where it was held.
+    case released(Int)
 }
 
 extension Pipeline {
@@ -30,19 +30,17 @@ extension Pipeline {
         return emit(packet, from: .frame(number), mtu: mtu, number, &batch)
     }
 
-    /// Emits a packet because of frame `number`; false, with nothing emitted, when it would take too many buffers.
+    /// Emits a packet because of frame `number`; false, with nothing emitted, when it would take more scratch than a
+    /// packet has.
     func emit(_ packet: Packet, from place: PacketPlace, mtu: Int, _ number: Int, _ batch: inout Batch) -> Bool {
         // What a capture cut cannot be cut again.
         if Int(packet.totalLength) > mtu && packet.length == Int32(packet.totalLength) {
             return fragment(packet, from: place, mtu: mtu, number, &batch)
         }
-        guard case .held = place else {
-            batch.emit(packet.emission(number))
-            return true
+        switch place {
+        case .frame: batch.emit(packet.emission(number))
+        case .released(let buffer): emit(packet, buffer, length: Int(packet.length), place, number, &batch)
         }
-        guard let buffer = batch.takeScratch() else { return false }
-        copy(0..<Int(packet.length), from: place, to: buffer, at: 0, &batch)
-        emit(packet, buffer, length: Int(packet.length), place, number, &batch)
         return true
     }
 
@@ -56,7 +54,7 @@ extension Pipeline {
     ) {
         var emission = packet.generated(buffer, length: length, number)
         emission.isGenerated = false
-        if case .held = place { emission.isReleased = true }
+        if case .released = place { emission.isReleased = true }
         batch.emit(emission)
     }
 
@@ -69,7 +67,7 @@ extension Pipeline {
     ) {
         switch place {
         case .frame(let number): batch.scratch.copy(from: batch.frames, number, range, to: buffer, at: offset)
-        case .held(let number): batch.scratch.copy(from: fragments.bytes, Int(number), range, to: buffer, at: offset)
+        case .released(let source): batch.scratch.copyWithin(source, range, to: buffer, at: offset)
         }
     }
 
@@ -84,11 +82,11 @@ extension Pipeline {
         let step = (mtu - header) & ~7
         let end = Int(packet.length)
         let count = fragmentCount(packet, mtu: mtu)
-        guard count <= Self.fragmentLimit, count <= batch.scratchLeft else { return false }
+        guard count <= Self.fragmentLimit, batch.hasScratch(for: count, of: header + step) else { return false }
         var at = header
         while at < end {
-            guard let buffer = batch.takeScratch() else { return false }
             let part = min(step, end - at)
+            guard let buffer = batch.takeScratch(header + part) else { return false }
             copy(0..<header, from: place, to: buffer, at: 0, &batch)
             copy(at..<at + part, from: place, to: buffer, at: header, &batch)
             var target = batch.scratch.frame(buffer, length: header + part)

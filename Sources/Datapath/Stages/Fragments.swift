@@ -10,41 +10,41 @@ extension Pipeline {
         programs.add(.fragments)
         dropExpired(now: packet.now)
         let key = packet.fragmentKey(identification(number, &batch))
-        guard let entry = fragments.entry(key, now: packet.now) else { return .drop(.fragmentTableFull) }
+        let piece = piece(packet, number, &batch)
+        guard let entry = fragments.entry(key, piece, now: packet.now) else { return .drop(.fragmentTableFull) }
         packet.datagram = entry
         if packet.marks.contains(.reconstructed) { fragments.datagrams[entry].isReconstructed = true }
-        let carried = Int(packet.totalLength) - Int(packet.headerLength)
         if fragments.datagrams[entry].fate == .refused {
             return .drop(fragments.datagrams[entry].reason)
         }
-        guard fragments.cover(entry, offset: packet.fragment.offset, length: carried) else {
+        switch fragments.insert(piece, into: entry) {
+        case .new, .repetition: break
+        case .overlap:
             refuse(entry, .fragmentOverlap)
             return .drop(.fragmentOverlap)
-        }
-        if !packet.fragment.moreFragments {
-            fragments.datagrams[entry].unitsInAll = UInt32((packet.fragment.offset + carried + 7) / 8)
+        case .full:
+            return .drop(.fragmentTableFull)
         }
         if packet.fragment.offset == 0 { return nil }
-        switch fragments.datagrams[entry].fate {
-        case .waiting:
+        if fragments.datagrams[entry].fate == .waiting {
             packet.conntrack = .untracked
             let frame = batch.frames.bytes(number, length: Int(packet.length))
             guard fragments.hold(packet, frame, in: entry) else { return .drop(.fragmentTableFull) }
             heldPackets &+= 1
             return .sent(.hold)
-        case .flow, .untracked, .local:
-            let outcome = continueDatagram(&packet, entry, number, &batch)
-            if fragments.isComplete(entry) { fragments.remove(entry) }
-            return outcome
-        case .refused:
-            return .drop(fragments.datagrams[entry].reason)
         }
+        let outcome = continueDatagram(&packet, entry, number, &batch)
+        fragments.settle(entry)
+        return outcome
     }
 
     /// Remembers what became of a first fragment, and sends those after it that were waiting.
     mutating func settleDatagram(_ packet: Packet, _ outcome: Outcome, _ number: Int, _ batch: inout Batch) {
         let entry = packet.datagram
-        guard entry != 0, packet.fragment.isFragment, packet.fragment.offset == 0 else { return }
+        // One that overlaps has ended its datagram already.
+        guard entry != 0, packet.fragment.isFragment, packet.fragment.offset == 0,
+            fragments.datagrams[entry].fate != .refused
+        else { return }
         switch outcome.verdict {
         case .forward, .pass:
             let reference =
@@ -59,11 +59,12 @@ extension Pipeline {
             refuse(entry, outcome.reason == .none ? .fragmentNoFirst : outcome.reason)
             return
         }
-        while let place = fragments.popHeld(entry) {
+        while let place = fragments.firstHeld(entry) {
             heldPackets &-= 1
             release(place, entry, now: packet.now, number, &batch)
+            fragments.removeFirstHeld(entry)
         }
-        if fragments.isComplete(entry) { fragments.remove(entry) }
+        fragments.settle(entry)
     }
 
     /// Sends a fragment after its first one, in the frame it came in.
@@ -94,7 +95,7 @@ extension Pipeline {
         _ number: Int,
         _ batch: inout Batch
     ) {
-        var packet = fragments.held[place].packet
+        var packet = fragments.held.packet(place)
         packet.now = now
         let outcome = sendReleased(&packet, place, entry, number, &batch)
         counters.count(outcome.verdict, outcome.reason, length: Int(packet.totalLength))
@@ -108,36 +109,39 @@ extension Pipeline {
         _ batch: inout Batch
     ) -> Outcome {
         if let reason = direct(&packet, entry) { return .drop(reason) }
+        let isLocal = fragments.datagrams[entry].fate == .local
+        if !isLocal, let outcome = checkForwarding(&packet, number, &batch) { return outcome }
+        guard let buffer = batch.takeScratch(Int(packet.length)) else { return .drop(.oversize) }
+        fragments.held.copy(place, into: &batch.scratch, buffer)
+        if isLocal {
+            _ = emit(packet, from: .released(buffer), mtu: .max, number, &batch)
+            return .sent(.local)
+        }
         let reference = fragments.datagrams[entry].flow
-        if fragments.datagrams[entry].fate == .local {
-            return emit(packet, from: .held(place), mtu: .max, number, &batch) ? .sent(.local) : .drop(.oversize)
-        }
-        if let outcome = checkForwarding(&packet, number, &batch) { return outcome }
-        if !reference.isNone {
-            flows.flows[reference.number].count(reference.direction, length: Int(packet.totalLength))
-        }
-        let flow = flows.flows[reference.number]
-        var frame = fragments.bytes.frame(Int(place), length: Int(packet.length))
+        var isTranslated = false
         if reference.isNone {
+            var frame = batch.scratch.frame(buffer, length: Int(packet.length))
             Self.decrementTimeToLive(&frame)
         } else {
+            flows.flows[reference.number].count(reference.direction, length: Int(packet.totalLength))
+            let identification = freshIdentification(packet, reference)
+            let flow = flows.flows[reference.number]
+            isTranslated = flow.isTranslated
+            var frame = batch.scratch.frame(buffer, length: Int(packet.length))
             flow.rewrite(&frame, packet, reference.direction)
+            if let identification { Self.replaceIdentification(&frame, by: identification) }
         }
         let mtu = Int(interfaces.facts[Int(packet.egress)].mtu)
-        guard emit(packet, from: .held(place), mtu: mtu, number, &batch) else { return .drop(.oversize) }
-        return .sent(!reference.isNone && flow.isTranslated ? .forward : .pass)
+        guard emit(packet, from: .released(buffer), mtu: mtu, number, &batch) else { return .drop(.oversize) }
+        return .sent(isTranslated ? .forward : .pass)
     }
 
     /// Fills in where a later fragment goes; the reason when its flow is gone.
     private func direct(_ packet: inout Packet, _ entry: UInt32) -> DropReason? {
-        let datagram = fragments.datagrams[entry]
-        switch datagram.fate {
+        switch fragments.datagrams[entry].fate {
         case .flow:
-            let flow = flows.flows[datagram.flow.number]
-            guard flow.identifier == datagram.identifier, flow.transport == packet.transport else {
-                return .fragmentNoFirst
-            }
-            flow.describe(&packet, datagram.flow.direction)
+            guard let reference = liveFlow(of: entry) else { return .fragmentNoFirst }
+            flows.flows[reference.number].describe(&packet, reference.direction)
             packet.translated.sourcePort = 0
             packet.translated.destinationPort = 0
         case .local:
@@ -152,17 +156,28 @@ extension Pipeline {
         return nil
     }
 
+    /// The flow of a datagram's first fragment; nil when it has none, or the record is another flow's by now.
+    func liveFlow(of entry: UInt32) -> FlowReference? {
+        let datagram = fragments.datagrams[entry]
+        guard datagram.fate == .flow else { return nil }
+        let flow = flows.flows[datagram.flow.number]
+        guard flow.identifier == datagram.identifier, flow.transport == datagram.key.transport else { return nil }
+        return datagram.flow
+    }
+
     /// Ends a datagram: what waits for it is dropped, and so is what still comes.
     private mutating func refuse(_ entry: UInt32, _ reason: DropReason) {
         fragments.datagrams[entry].fate = .refused
         fragments.datagrams[entry].reason = reason
         dropHeld(entry, reason)
+        fragments.settle(entry)
     }
 
     private mutating func dropHeld(_ entry: UInt32, _ reason: DropReason) {
-        while let place = fragments.popHeld(entry) {
+        while let place = fragments.firstHeld(entry) {
             heldPackets &-= 1
-            counters.count(.drop, reason, length: Int(fragments.held[place].packet.length))
+            counters.count(.drop, reason, length: Int(fragments.held.packet(place).totalLength))
+            fragments.removeFirstHeld(entry)
         }
     }
 
@@ -172,6 +187,19 @@ extension Pipeline {
             dropHeld(entry, .fragmentTimeout)
             fragments.remove(entry)
         }
+    }
+
+    /// What a fragment is of its datagram.
+    private func piece(_ packet: Packet, _ number: Int, _ batch: inout Batch) -> FragmentPiece {
+        let header = Int(packet.headerLength)
+        let carried = Int(packet.totalLength) - header
+        let bytes = batch.frames.bytes(number, length: Int(packet.length))
+        return FragmentPiece(
+            first: UInt32(truncatingIfNeeded: packet.fragment.offset / 8),
+            count: UInt32(truncatingIfNeeded: (carried + 7) / 8),
+            moreFragments: packet.fragment.moreFragments,
+            digest: fragments.digest(bytes.extracting(min(header, bytes.byteCount)..<bytes.byteCount))
+        )
     }
 
     func identification(_ number: Int, _ batch: inout Batch) -> UInt16 {

@@ -1,9 +1,10 @@
 internal import Tables
 internal import Wire
 
-// Stage "reconstruct" (hook ingress, replay only): a capture taken at a client has replies as the client saw them, from a
-// Service's address. Such a packet of a known flow is turned back into what the backend must have sent, with the TTL
-// raised by one, and then takes the way of a reply: what leaves equals the capture, and the trace shows all four legs.
+// Stage "reconstruct" (hook ingress, replay only): a capture taken at a client has replies as the client saw them,
+// from a Service's address. Such a packet of a known flow is turned back into what the backend must have sent, with
+// the TTL raised by one, and then takes the way of a reply: what leaves equals the capture, and the trace shows all
+// four legs.
 //
 // Limit: a later fragment that comes before the first one of its datagram cannot be told to be a reply.
 
@@ -14,9 +15,9 @@ extension Pipeline {
         let reference: FlowReference
         if packet.fragment.offset > 0 {
             guard let entry = fragments.find(packet.fragmentKey(identification(number, &batch))),
-                fragments.datagrams[entry].isReconstructed, fragments.datagrams[entry].fate == .flow
+                fragments.datagrams[entry].isReconstructed, let found = liveFlow(of: entry)
             else { return }
-            reference = fragments.datagrams[entry].flow
+            reference = found
             packet.datagram = entry
         } else if packet.hasPorts {
             reference = clientsFlow(packet)

@@ -3,8 +3,8 @@ internal import Wire
 
 // Stage "reject" (hook egress): ICMP errors back to the sender, built from zero, by the rules of RFC 1812 section 4.3:
 // never about an ICMP error, a fragment other than the first, a packet that was not to one host, or from no one host;
-// nor about a RST (RFC 1122 section 4.2.3.9 would make nothing of it); such a packet is dropped under the same reason. The
-// packet is quoted as it came in.
+// nor about a RST (RFC 1122 section 4.2.3.9 would make nothing of it); such a packet is dropped under the same
+// reason. The packet is quoted as it came in.
 
 /// The ICMP errors that the datapath sends.
 enum RejectMessage {
@@ -60,7 +60,7 @@ extension Pipeline {
         _ number: Int,
         _ batch: inout Batch
     ) {
-        guard errorRate.take(now: packet.now), let buffer = batch.takeScratch() else {
+        guard errorRate.take(now: packet.now), let buffer = batch.takeScratch(Self.quoteLimit + 28) else {
             counters.errorsSuppressed &+= 1
             return
         }
@@ -79,11 +79,17 @@ extension Pipeline {
             &error,
             typeOfService: 0xc0,
             transport: .icmp,
-            from: primaryAddress,
+            from: errorSource(packet),
             to: packet.tuple.source,
             length: length
         )
         batch.emit(packet.generated(buffer, length: length, number))
+    }
+
+    /// The address that an error comes from: the node's, or for the node itself the one that it can take in.
+    private func errorSource(_ packet: Packet) -> IPv4Address {
+        packet.egress == interfaces.liveHost && isNodeAddress(packet.tuple.source)
+            ? configuration.loopAddress : primaryAddress
     }
 
     /// Whether the rules allow an error about a packet.

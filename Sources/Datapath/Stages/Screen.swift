@@ -6,15 +6,19 @@ internal import Wire
 
 extension Pipeline {
     /// Drops what must not be looked at any further.
-    mutating func screen(_ packet: inout Packet) -> Outcome? {
+    mutating func screen(_ packet: inout Packet, _ number: Int, _ batch: inout Batch) -> Outcome? {
         programs.add(.screen)
         let source = packet.tuple.source
         let destination = packet.tuple.destination
         if isMartianSource(source) { return .drop(.martianSource) }
-        if isMartianDestination(destination) { return .drop(.martianDestination) }
+        if isMartianDestination(destination), !isLoopBack(packet, number, &batch) { return .drop(.martianDestination) }
         if destination.isMulticast { return .drop(.multicastDestination) }
         if source == destination { return .drop(.land) }
-        if let reason = spoofedSource(source, ingress: packet.ingress), !isExpected(packet) { return .drop(reason) }
+        if let reason = spoofedSource(source, ingress: packet.ingress), !isExpected(packet, number, &batch),
+            !mayBeExpected(packet)
+        {
+            return .drop(reason)
+        }
         if packet.defect != .none { return .drop(packet.defect) }
         return nil
     }
@@ -24,16 +28,48 @@ extension Pipeline {
         destination.isThisNetwork || destination.isLoopback || destination.isLinkLocal || destination.isReserved
     }
 
-    /// Whether a packet belongs to a flow that came this way before.
+    /// Whether a packet belongs to a flow that came this way before, or is an ICMP error about one.
     ///
     /// Such are the answers of a load-balancer address to which an unknown port was passed, or of a far end that a
     /// reload has made a Service's address. The short way of an established packet does not ask for the source, so
     /// neither may this one.
-    private func isExpected(_ packet: Packet) -> Bool {
-        guard packet.hasPorts, !packet.fragment.isFragment else { return false }
-        let reference = flows.find(packet.tuple, packet.transport, hash: packet.hash, now: packet.now)
+    private func isExpected(_ packet: Packet, _ number: Int, _ batch: inout Batch) -> Bool {
+        let reference: FlowReference
+        if packet.fragment.offset > 0 {
+            guard packet.hasAddresses, let entry = fragments.find(packet.fragmentKey(identification(number, &batch))),
+                let flow = liveFlow(of: entry)
+            else { return false }
+            reference = flow
+        } else if packet.hasPorts {
+            reference = flows.find(packet.tuple, packet.transport, hash: packet.hash, now: packet.now)
+        } else {
+            guard packet.transport == .icmp, packet.icmpType.isError, packet.defect == .none,
+                case .success(let quote) = readQuote(packet, number, &batch)
+            else { return false }
+            var tuple = quote.tuple.reversed
+            if quote.transport == .icmp { tuple.sourcePort = tuple.destinationPort }
+            let hash = tuple.hash(quote.transport, flows.hash)
+            reference = flows.find(tuple, quote.transport, hash: hash, now: packet.now)
+        }
         guard !reference.isNone else { return false }
         return packet.ingress == flows.flows[reference.number].ingress(reference.direction)
+    }
+
+    /// Whether a later fragment may turn out to be an answer of an external address to which an unknown port was
+    /// passed: then it waits for the first one, which is judged.
+    private func mayBeExpected(_ packet: Packet) -> Bool {
+        packet.fragment.offset > 0 && configuration.unknownPorts == .pass
+            && services.kind(of: packet.tuple.source) == .external
+            && !(configuration.serviceCIDR?.contains(packet.tuple.source) ?? false)
+            && !isOffInterface(packet.tuple.source, ingress: packet.ingress)
+    }
+
+    /// Whether the node answers itself, at the address that it saw instead of its own.
+    private func isLoopBack(_ packet: Packet, _ number: Int, _ batch: inout Batch) -> Bool {
+        guard packet.tuple.destination == configuration.loopAddress, packet.ingress == interfaces.liveHost else {
+            return false
+        }
+        return packet.fragment.offset > 0 || isExpected(packet, number, &batch)
     }
 
     func isMartianSource(_ source: IPv4Address) -> Bool {

@@ -13,8 +13,10 @@ extension Pipeline {
         _ batch: inout Batch
     ) -> Outcome {
         programs.add(.translate)
+        let identification = freshIdentification(packet, reference)
         var frame = batch.frames.frame(number, length: Int(packet.length))
         flows.flows[reference.number].rewrite(&frame, packet, reference.direction)
+        if let identification { Self.replaceIdentification(&frame, by: identification) }
         let isTranslated = flows.flows[reference.number].isTranslated
         guard emitWithinMTU(&packet, number, &batch) else { return .drop(.oversize) }
         return .sent(isTranslated ? .forward : .pass)
@@ -27,6 +29,40 @@ extension Pipeline {
         packet.translated = packet.tuple
         guard emitWithinMTU(&packet, number, &batch) else { return .drop(.oversize) }
         return .sent(.pass)
+    }
+
+    /// The identification for a packet of a masqueraded flow that leaves in fragments: that of its datagram, which no
+    /// other one has at that time (RFC 6864 section 5.3.1); nil where the packet keeps its own.
+    ///
+    /// What leaves whole is not put together by anybody, and keeps its own; and so does a reply that replay made from
+    /// what its client saw.
+    mutating func freshIdentification(_ packet: Packet, _ reference: FlowReference) -> UInt16? {
+        let flow = flows.flows[reference.number]
+        guard flow.flags.contains(.masquerade), !packet.marks.contains(.reconstructed) else { return nil }
+        let sent = flow.translated(reference.direction)
+        guard packet.fragment.isFragment else {
+            let mtu = Int32(truncatingIfNeeded: interfaces.facts[Int(packet.egress)].mtu)
+            guard Int32(packet.totalLength) > mtu, packet.length == Int32(packet.totalLength) else { return nil }
+            return identifications.next(sent.source, sent.destination, packet.transport)
+        }
+        let entry = packet.datagram
+        guard entry != 0, !fragments.datagrams[entry].isReconstructed else { return nil }
+        if !fragments.datagrams[entry].hasSentIdentification {
+            fragments.datagrams[entry].hasSentIdentification = true
+            fragments.datagrams[entry].sentIdentification = identifications.next(
+                sent.source,
+                sent.destination,
+                packet.transport
+            )
+        }
+        return fragments.datagrams[entry].sentIdentification
+    }
+
+    static func replaceIdentification(_ frame: inout MutableRawSpan, by identification: UInt16) {
+        let field = IPv4Packet.Field.self
+        let delta = Checksum.delta(from: frame.loadBE16(field.identification), to: identification)
+        frame.storeBE(identification, at: field.identification)
+        frame.storeBE(Checksum.update(frame.loadBE16(field.checksum), by: delta), at: field.checksum)
     }
 
     static func decrementTimeToLive(_ frame: inout MutableRawSpan) {
