@@ -108,6 +108,11 @@ let package = Package(
             swiftSettings: settings
         ),
         .testTarget(
+            name: "SocketTests",
+            dependencies: ["Control", "Datapath", "Devices", "Wire", "TestSupport"],
+            swiftSettings: settings
+        ),
+        .testTarget(
             name: "ControlTests",
             dependencies: [
                 "Control", "Capture", "Datapath", "Devices", "Kubernetes", "Services", "Wire", "TestSupport",

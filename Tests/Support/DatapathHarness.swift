@@ -125,6 +125,23 @@ package final class DatapathHarness {
         pipeline.expire(now: Self.epoch + UInt64(seconds * 1e9), budget: .max)
     }
 
+    /// A pipeline that packets went through, to be handed on; their ingress must be given, or follow from the source.
+    package static func pipeline(_ pipeline: consuming Pipeline, after feeds: [Feed]) -> Pipeline {
+        var pipeline = pipeline
+        var batch = Batch(frameCapacity: 2048)
+        for feed in feeds {
+            batch.clear()
+            var packet = Packet()
+            packet.now = feed.now
+            packet.length = Int32(feed.bytes.count)
+            packet.wireLength = packet.length
+            packet.ingress = feed.ingress ?? 0
+            append(packet, feed.bytes, to: &batch)
+            pipeline.process(&batch)
+        }
+        return pipeline
+    }
+
     private func append(_ feed: Feed) {
         number += 1
         var packet = Packet()

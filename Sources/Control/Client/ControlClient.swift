@@ -31,8 +31,8 @@ package struct ControlClient: Sendable {
                     uri: "/v1/" + target + (query.items.isEmpty ? "" : "?" + query.text)
                 )
                 head.headers = ["Host": "culvert", "Connection": "close"]
-                try await outbound.write(.head(head))
-                try await outbound.write(.end(nil))
+                // At once: a request without a body is whole with its head, and may be answered before its end is written.
+                try await outbound.write(contentsOf: [.head(head), .end(nil)])
                 try await read(inbound, use)
             }
         } catch is ChannelError {

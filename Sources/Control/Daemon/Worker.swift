@@ -1,7 +1,7 @@
-internal import Datapath
+package import Datapath
 package import Devices
 internal import Foundation
-internal import Logging
+package import Logging
 internal import Synchronization
 internal import Tables
 internal import Wire
@@ -194,6 +194,26 @@ package final class WorkerThread {
     private var worker: Worker
 
     init(_ worker: consuming Worker) { self.worker = worker }
+
+    /// A worker without interfaces, which moves nothing and answers questions until it is told to end.
+    package convenience init(
+        _ pipeline: consuming Pipeline,
+        requests: WorkerRequests,
+        stop: StopSignal,
+        logger: Logger
+    ) throws(SystemError) {
+        self.init(
+            Worker(
+                pipeline,
+                ports: [],
+                recorder: nil,
+                mailbox: try Mailbox(),
+                requests: requests,
+                stop: stop,
+                logger: logger
+            )
+        )
+    }
 
     /// Runs the worker on a thread of its own, and gives what the log says of it at the end.
     ///

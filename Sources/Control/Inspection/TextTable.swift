@@ -16,8 +16,8 @@ package struct TextTable: Sendable {
     package var rowsText: String { lines(rows) }
 
     private func lines(_ lines: [[String]]) -> String {
-        var widths = header.map(\.count)
-        for row in rows {
+        var widths = header.map { _ in 0 }
+        for row in lines {
             for (column, cell) in row.enumerated() where column < widths.count {
                 widths[column] = max(widths[column], cell.count)
             }

@@ -48,7 +48,7 @@ package final class ControlServer: ServiceLifecycle.Service {
             )
         )
         do {
-            try await serve(http, quiet)
+            try await withTaskExecutorPreference(ControlExecutor()) { try await serve(http, quiet) }
         } catch {
             logger.error("control socket \(socket.path): \(error)")
             // The data path does without it.
