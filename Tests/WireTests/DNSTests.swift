@@ -70,9 +70,7 @@ struct DNSTests {
     }
 
     private func query(_ bytes: [UInt8]) -> Result<DNSQuery, DNSQuery.Refusal> {
-        withBytes(of: bytes) { message in
-            do throws(DNSQuery.Refusal) { return .success(try DNSQuery(message)) } catch { return .failure(error) }
-        }
+        withBytes(of: bytes) { message in DNSQuery.read(message) }
     }
 
     @Test("a query has its question, and what EDNS says")

@@ -30,10 +30,12 @@ extension NameTable {
         _ transport: NameTransport
     ) -> Int {
         guard response.byteCount >= DNSHeader.length else { return 0 }
-        do throws(DNSQuery.Refusal) {
-            return respond(to: try DNSQuery(message), message, into: &response, transport)
-        } catch {
-            guard case .code(let code) = error else { return 0 }
+        switch DNSQuery.read(message) {
+        case .success(let query):
+            return respond(to: query, message, into: &response, transport)
+        case .failure(.noQuery):
+            return 0
+        case .failure(.code(let code)):
             var reply = NameResponse(limit: response.byteCount)
             reply.code = code
             reply.finish(query: message, questions: 0, &response)

@@ -29,25 +29,33 @@ public struct DNSQuery: Sendable, BitwiseCopyable {
     public let extensions: Extensions?
 
     /// Reads a message; bounded by its length, whatever it says of itself.
-    public init(_ message: RawSpan) throws(Refusal) {
+    ///
+    /// What cannot be answered is a value and no thrown error: whoever sends it chooses how often that happens, and to throw
+    /// out of an initializer asks for memory (seen with Swift 6.3.1).
+    public static func read(_ message: RawSpan) -> Result<DNSQuery, Refusal> {
         typealias Field = DNSHeader.Field
-        guard message.byteCount >= DNSHeader.length else { throw .noQuery }
+        guard message.byteCount >= DNSHeader.length else { return .failure(.noQuery) }
         let flags = DNSFlags(rawValue: message.loadBE16(Field.flags))
-        if flags.contains(.response) { throw .noQuery }
-        if flags.opcode != 0 { throw .code(.notImplemented) }
+        if flags.contains(.response) { return .failure(.noQuery) }
+        if flags.opcode != 0 { return .failure(.code(.notImplemented)) }
         // RFC 9619: one question, no more and no less.
         guard message.loadBE16(Field.questions) == 1, let name = DNSName(message, at: DNSHeader.length),
-            name.end + 4 <= message.byteCount
-        else { throw .code(.formatError) }
-        self.name = name
-        type = DNSRecordType(rawValue: message.loadBE16(name.end))
-        recordClass = message.loadBE16(name.end + 2)
-        questionEnd = name.end + 4
-        extensions = try Self.extensions(message, behind: name.end + 4)
+            name.end + 4 <= message.byteCount,
+            case .some(let extensions) = extensions(message, behind: name.end + 4)
+        else { return .failure(.code(.formatError)) }
+        return .success(
+            DNSQuery(
+                name: name,
+                type: DNSRecordType(rawValue: message.loadBE16(name.end)),
+                recordClass: message.loadBE16(name.end + 2),
+                questionEnd: name.end + 4,
+                extensions: extensions
+            )
+        )
     }
 
-    /// Walks over the records behind the question to the OPT record.
-    private static func extensions(_ message: RawSpan, behind question: Int) throws(Refusal) -> Extensions? {
+    /// Walks over the records behind the question to the OPT record; nil when they are damaged.
+    private static func extensions(_ message: RawSpan, behind question: Int) -> Extensions?? {
         typealias Field = DNSHeader.Field
         let others = Int(message.loadBE16(Field.answers)) + Int(message.loadBE16(Field.authorities))
         let all = others + Int(message.loadBE16(Field.additionals))
@@ -56,13 +64,13 @@ public struct DNSQuery: Sendable, BitwiseCopyable {
         // Each record has eleven bytes at least, so the length of the message bounds the walk.
         for number in 0..<all {
             guard let fields = DNSName.skip(message, at: at), fields + 10 <= message.byteCount else {
-                throw .code(.formatError)
+                return nil
             }
             let next = fields + 10 + Int(message.loadBE16(fields + 8))
-            guard next <= message.byteCount else { throw .code(.formatError) }
+            guard next <= message.byteCount else { return nil }
             if number >= others, message.loadBE16(fields) == DNSRecordType.options.rawValue {
                 // RFC 6891 section 6.1.1: one of them, at the root.
-                guard found == nil, fields == at + 1 else { throw .code(.formatError) }
+                guard found == nil, fields == at + 1 else { return nil }
                 found = Extensions(
                     payloadSize: Int(message.loadBE16(fields + 2)),
                     version: message.load8(fields + 5)
@@ -70,6 +78,6 @@ public struct DNSQuery: Sendable, BitwiseCopyable {
             }
             at = next
         }
-        return found
+        return .some(found)
     }
 }
