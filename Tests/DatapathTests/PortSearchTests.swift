@@ -207,19 +207,4 @@ struct PortSearchTests {
         let chi = parts.reduce(0.0) { $0 + (Double($1) - 125) * (Double($1) - 125) / 125 }
         #expect(chi < 24.3)
     }
-
-    @Test("who uses the ports is told: the largest destinations and clients first")
-    func usage() {
-        let harness = DatapathHarness(twoBackends(4096))
-        for port in UInt16(2000)..<2010 { harness.send(udp(client(1), port, to: W.node, 30053)) }
-        for port in UInt16(2000)..<2003 { harness.send(udp(client(2), port, to: W.node, 30053)) }
-        harness.send(tcp(client(2), 2000, to: W.node, 30080))
-        harness.send(udp(W.client, 2000, to: W.outside, 9))
-        let usage = harness.pipeline.portUsage(limit: 2, now: DatapathHarness.epoch)
-        #expect(usage.clients.map(\.key) == [client(1), client(2)] && usage.clients.map(\.flows) == [10, 4])
-        #expect(usage.destinations.map(\.flows) == [13, 1])
-        #expect(usage.destinations[0].key.destination == FlowEndpoint(address: W.backend, port: 5353))
-        #expect(usage.destinations[0].key.source == W.node && usage.portsEach == 61743)
-        #expect(harness.pipeline.portUsage(limit: 5, now: DatapathHarness.epoch + 31_000_000_000).clients.count == 1)
-    }
 }

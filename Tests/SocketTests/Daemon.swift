@@ -81,7 +81,15 @@ final class TestDaemon: Sendable {
             worker: requests,
             cluster: { cluster },
             version: "test",
-            started: monotonicNanoseconds()
+            started: monotonicNanoseconds(),
+            reloads: {
+                // 2026-01-01, in nanoseconds.
+                var values = ReloadStatus.Values(lastSuccess: 1_767_225_600_000_000_000)
+                values.reloads = 3
+                values.failures = 2
+                values.isCurrent = false
+                return values
+            }
         )
         server = ControlServer(socket, context, idleSeconds: idleSeconds, logger: logger)
         group = ServiceGroup(configuration: .init(services: [.init(service: server)], logger: logger))

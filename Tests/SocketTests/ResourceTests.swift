@@ -73,6 +73,8 @@ struct ResourceTests {
             #expect(flows.count == 10_000)
             let top = try await daemon.document("conntrack/top", Query([.init("n", "1")]))
             #expect(top["flows"].number == 10_000)
+            // 1024 to 65535 without the 2,768 NodePorts.
+            #expect(top["masqueradePorts"].number == 61_744)
             #expect(top["clients"].elements.count == 1)
             #expect(top["destinations"].elements.first?["destination"].string == "203.0.113.2:53")
             let half = Query([.init("src", "10.244.16.0")])
@@ -109,6 +111,9 @@ struct ResourceTests {
             #expect(value("verdict.reject.packets") == 1)
             #expect(value("reason.no_endpoints.packets") == 1)
             #expect(value("affinity.current") == 1)
+            #expect(value("ports.changed") == 0 && value("flows.reconciled") == 0)
+            #expect(value("reloads.done") == 3 && value("reloads.failed") == 2 && value("reloads.current") == 0)
+            #expect(value("reloads.lastSuccess") == 1_767_225_600)
             let drops = try await daemon.items("drops")
             let empty = try #require(drops.first { $0["reason"].string == "no_endpoints" })
             #expect(empty["packets"].number == 1)

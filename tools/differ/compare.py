@@ -1,5 +1,5 @@
 """Whether both sides did the same with a step, once that is masked which may differ: the backend, the outer port, the
-identification of generated packets and how much an ICMP error quotes."""
+identification of generated packets and of masqueraded datagrams in fragments, and how much an ICMP error quotes."""
 
 import struct
 from collections import Counter
@@ -37,6 +37,10 @@ def is_generated(data, step_packets):
 
 def learn(talk, step, side, outputs, packets):
     """Takes the mapping from what came out for a client's packet; says what is wrong with it."""
+    cut = [Packet(sent) for sent in packets if Packet(sent).offset or Packet(sent).more]
+    for _, data in outputs:
+        if cut and not is_generated(data, packets):
+            side.identifications[Packet(data).ident] = cut[0].ident
     if step.opens:
         side.outer = side.backend = side.to_server = side.to_client = None
     for _, data in outputs:
@@ -71,6 +75,7 @@ def masked(data, talk, step, side, packets):
         if step.origin == "server" and Packet(data).destination in [Packet(sent).source for sent in packets]:
             result[16:20] = bytes(4)
         return bytes(result[:after + 8]) + quote_of(bytes(result[after + 8:]), packets)
+    renumber(result, 0, side)
     # What a client gets is the same, whatever was chosen behind.
     if step.origin == "client":
         mask(result, 0, talk, side)
@@ -130,6 +135,24 @@ def mask(result, start, talk, side):
     # A UDP checksum of zero is none, and stays so.
     if len(result) >= place + 2 and (packet.protocol == TCP or result[place:place + 2] != b"\0\0"):
         result[place:place + 2] = b"\xff\xff"
+
+
+def renumber(result, start, side):
+    """Gives a datagram that was in fragments, or the quote of one, the identification that it came with.
+
+    Culvert gives masqueraded ones another (RFC 6864); the checksums that cover it were verified."""
+    if len(result) < start + 20:
+        return
+    packet = Packet(bytes(result[start:]))
+    after = start + packet.header
+    if packet.ident in side.identifications:
+        struct.pack_into("!H", result, start + 4, side.identifications[packet.ident])
+        result[start + 10:start + 12] = b"\0\0"
+    if packet.is_error:
+        before = bytes(result[after + 8:])
+        renumber(result, after + 8, side)
+        if bytes(result[after + 8:]) != before:
+            result[after + 2:after + 4] = b"\0\0"
 
 
 def fields_of(data):

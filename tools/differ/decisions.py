@@ -1,7 +1,6 @@
 """Differences that are meant or known: each is described in docs/differences.md under the same name."""
 
 from compare import AS_RECEIVED, PUT_TOGETHER, TTL_LOWERED
-from conversations import NODE
 from packets import ICMP, Packet
 
 
@@ -15,8 +14,6 @@ def documented(talk, step, packets, outputs, events, forms):
     if len(kernel) == 1 and is_made(kernel[0][1], 11) and reasons and reasons <= REFUSED | {"ct.nostate"}:
         # The kernel looks at the TTL before its filters see the packet.
         return ["ttl-after-rules"] if all(Packet(data).ttl == 1 for data in packets["kernel"]) else []
-    if kernel and kernel[0][0] == "host" and talk.service[0] in NODE and not reasons - {"ttl.expired"}:
-        return ["known: node-with-state"] if to_the_node(kernel, culvert) else []
     if len(kernel) != 1:
         return []
     sent = Packet(kernel[0][1])
@@ -37,19 +34,7 @@ def documented(talk, step, packets, outputs, events, forms):
     ends = [(one.source, one.destination) for one in map(Packet, packets["culvert"])]
     if reasons == {"land"} and all(source == destination for source, destination in ends):
         return ["land"]
-    if reasons == {"spoof.vip"} and talk.service == ("198.51.100.11", 81):
-        return ["known: passed-address-replies"]
     return []
-
-
-def to_the_node(kernel, culvert):
-    """Whether the node got a packet with its TTL lowered by one, or not for its TTL of one."""
-    if len(kernel) != 1 or len(culvert) != 1:
-        return False
-    if culvert[0][0] != "host" and is_made(culvert[0][1], 11):
-        return Packet(kernel[0][1]).ttl == 1
-    one, other = kernel[0][1], culvert[0][1]
-    return culvert[0][0] == "host" and one[8] == other[8] + 1 and one[:8] + one[9:] == other[:8] + other[9:]
 
 
 def is_made(data, kind):

@@ -118,6 +118,7 @@ package final class Daemon: ServiceLifecycle.Service {
             cluster: { current.value },
             version: settings.version,
             started: monotonicNanoseconds(),
+            reloads: { [reloadStatus] in reloadStatus.values },
             lostRecords: { [writer] in writer.map { UInt64($0.lostRecords) } }
         )
         control = socket.map { ControlServer($0, context, logger: logger) }

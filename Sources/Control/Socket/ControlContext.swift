@@ -11,6 +11,8 @@ package struct ControlContext: Sendable {
     package let version: String
     /// When the daemon started, in nanoseconds of the monotonic clock.
     package let started: Int64
+    /// How reloads went.
+    package let reloads: @Sendable () -> ReloadStatus.Values
     /// How many records the trace lacks; nil without a trace.
     package let lostRecords: @Sendable () -> UInt64?
 
@@ -20,12 +22,14 @@ package struct ControlContext: Sendable {
         cluster: @escaping @Sendable () -> Cluster,
         version: String,
         started: Int64,
+        reloads: @escaping @Sendable () -> ReloadStatus.Values = { ReloadStatus.Values(lastSuccess: 0) },
         lostRecords: @escaping @Sendable () -> UInt64? = { nil }
     ) {
         self.worker = worker
         self.cluster = cluster
         self.version = version
         self.started = started
+        self.reloads = reloads
         self.lostRecords = lostRecords
     }
 }

@@ -35,12 +35,20 @@ package struct CounterSnapshot: Sendable {
     package var flowsEvicted: UInt64 = 0
     /// Flows removed because somebody asked for it.
     package var flowsFlushed: UInt64 = 0
+    /// Flows removed because a reload contradicted them.
+    package var flowsReconciled: UInt64 = 0
+    /// Flows that were given another source port or identifier than their client's.
+    package var portsChanged: UInt64 = 0
+    /// How many source ports flows can be given towards one outer destination.
+    package var usablePorts = 0
     /// Fragments that wait for their first one.
     package var fragmentsHeld = 0
     /// Clients that are bound to a backend, and how many can be.
     package var affinity: (count: Int, capacity: Int) = (count: 0, capacity: 0)
     /// Clients that found no room to be remembered.
     package var affinityRefused: UInt64 = 0
+    /// Clients whose backend was forgotten because a reload took it away.
+    package var affinityForgotten: UInt64 = 0
 
     /// Zeros.
     package init() {}
@@ -63,9 +71,13 @@ package struct CounterSnapshot: Sendable {
         flowsExpired &+= other.flowsExpired
         flowsEvicted &+= other.flowsEvicted
         flowsFlushed &+= other.flowsFlushed
+        flowsReconciled &+= other.flowsReconciled
+        portsChanged &+= other.portsChanged
+        affinityForgotten &+= other.affinityForgotten
         fragmentsHeld += other.fragmentsHeld
         affinityRefused &+= other.affinityRefused
         flows = other.flows
+        usablePorts = other.usablePorts
         affinity = other.affinity
     }
 }
@@ -90,6 +102,10 @@ extension Pipeline {
         snapshot.flowsExpired = counters.flowsExpired
         snapshot.flowsEvicted = counters.flowsEvicted
         snapshot.flowsFlushed = counters.flowsFlushed
+        snapshot.flowsReconciled = counters.flowsReconciled
+        snapshot.portsChanged = counters.portsChanged
+        snapshot.usablePorts = Int(usablePorts.count)
+        snapshot.affinityForgotten = counters.affinityForgotten
         snapshot.fragmentsHeld = heldPackets
         snapshot.affinity = (count: affinity.count, capacity: AffinityTable.capacity)
         snapshot.affinityRefused = affinity.refused

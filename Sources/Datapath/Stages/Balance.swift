@@ -157,6 +157,11 @@ extension Pipeline {
             return reject(&packet, .noService, .portUnreachable, number, &batch)
         }
         packet.egress = host
+        return leaveToNode(&packet, number, &batch)
+    }
+
+    /// Sends a packet to the host interface as it came in: whoever delivers a packet does not route it (RFC 1812 section 5.2.3).
+    func leaveToNode(_ packet: inout Packet, _ number: Int, _ batch: inout Batch) -> Outcome {
         packet.translated = packet.tuple
         batch.emit(packet.emission(number))
         return .sent(.local)

@@ -62,6 +62,9 @@ extension Pipeline {
         if isFromFarEnd { packet.translated.source = sent.destination }
         guard let egress = interfaces.egress(to: packet.translated.destination) else { return .drop(.noRoute) }
         packet.egress = egress
+        if egress == interfaces.host && !flows.flows[reference.number].isTranslated {
+            return leaveToNode(&packet, number, &batch)
+        }
         if let outcome = checkForwarding(&packet, number, &batch) { return outcome }
         rewrite(packet, quote, as: sent, outer: packet.translated, timeToLive: packet.timeToLive &- 1, number, &batch)
         guard emitWithinMTU(&packet, number, &batch) else { return .drop(.oversize) }

@@ -56,7 +56,8 @@ extension Pipeline {
         // A packet that comes in where answers to it go out has the source that the flow began with.
         guard packet.ingress == flow.ingress(direction),
             Int32(truncatingIfNeeded: packet.totalLength) <= interfaces.facts[Int(egress)].mtu,
-            !(flow.state.isReusable && packet.flags.contains(.syn)), !flow.flags.contains(.orphaned)
+            !(flow.state.isReusable && packet.flags.contains(.syn)), !flow.flags.contains(.orphaned),
+            flow.isTranslated || egress != interfaces.host
         else { return .refused }
 
         flow.describe(&packet, direction)
@@ -102,13 +103,16 @@ extension Pipeline {
     ) -> Outcome {
         let direction = reference.direction
         flows.flows[reference.number].describe(&packet, direction)
-        if let outcome = checkForwarding(&packet, number, &batch) { return outcome }
+        // What the node itself has begun comes back to it, and is routed no further.
+        let isLocal = !flows.flows[reference.number].isTranslated && packet.egress == interfaces.host
+        if !isLocal, let outcome = checkForwarding(&packet, number, &batch) { return outcome }
         let deadline = flows.flows[reference.number].deadline
         if !tracker.update(&flows.flows[reference.number], direction, flags: packet.flags, now: packet.now) {
             packet.conntrack = .invalid
         }
         if flows.flows[reference.number].deadline < deadline { flows.rearm(reference.number) }
         flows.flows[reference.number].count(direction, length: Int(packet.totalLength))
+        if isLocal { return leaveToNode(&packet, number, &batch) }
         return send(&packet, along: reference, number, &batch)
     }
 }

@@ -65,14 +65,6 @@ struct ConntrackResource {
             for record in records { usage.add(record.flow, service: item.service(of: record.flow)) }
         }
         let snapshot = try await context.worker.ask { worker in worker.pipeline.counterSnapshot }
-        let cluster = context.cluster()
-        return usage.json(
-            top: count,
-            capacity: snapshot.flows.capacity,
-            ports: FlowUsage.ports(
-                besides: cluster.configuration.cluster.nodePortRange,
-                and: Set(cluster.rules.hostPorts)
-            )
-        )
+        return usage.json(top: count, capacity: snapshot.flows.capacity, ports: snapshot.usablePorts)
     }
 }

@@ -2,7 +2,8 @@ internal import Datapath
 
 /// Counters by name, and drops by reason.
 ///
-/// Names are stable; `unit` is `packets`, `bytes`, `flows`, `clients`, `errors`, `fragments` or `records`.
+/// Names are stable; `unit` is `packets`, `bytes`, `flows`, `clients`, `errors`, `fragments`, `records`, `reloads`, `seconds`
+/// (since 1970) or `boolean` (0 or 1).
 struct CountersResource {
     let context: ControlContext
 
@@ -25,10 +26,13 @@ struct CountersResource {
         list.add("flows.expired", snapshot.flowsExpired, "flows")
         list.add("flows.evicted", snapshot.flowsEvicted, "flows")
         list.add("flows.flushed", snapshot.flowsFlushed, "flows")
+        list.add("flows.reconciled", snapshot.flowsReconciled, "flows")
         list.add("flows.insertFailed", snapshot.insertionsFailed, "flows")
         list.add("affinity.current", snapshot.affinity.count, "clients")
         list.add("affinity.capacity", snapshot.affinity.capacity, "clients")
         list.add("affinity.refused", snapshot.affinityRefused, "clients")
+        list.add("affinity.forgotten", snapshot.affinityForgotten, "clients")
+        list.add("ports.changed", snapshot.portsChanged, "flows")
         for reason in DropReason.allCases where reason != .none { list.add("reason.\(reason.id)", snapshot[reason]) }
         for port in ports {
             list.add("interface.\(port.label).rxPackets", port.framesRead, "packets")
@@ -37,6 +41,11 @@ struct CountersResource {
             list.add("interface.\(port.label).txBytes", port.bytesWritten, "bytes")
             list.add("interface.\(port.label).txLost", port.framesLost, "packets")
         }
+        let reloads = context.reloads()
+        list.add("reloads.done", reloads.reloads, "reloads")
+        list.add("reloads.failed", reloads.failures, "reloads")
+        list.add("reloads.current", reloads.isCurrent ? 1 : 0, "boolean")
+        list.add("reloads.lastSuccess", reloads.lastSuccess / 1_000_000_000, "seconds")
         if let lost = context.lostRecords() { list.add("trace.lost", lost, "records") }
         return list.items
     }

@@ -23,11 +23,6 @@ package struct FlowUsage: Sendable {
     private var destinations: [Destination: Amount] = [:]
     private var clients: [IPv4Address: Amount] = [:]
 
-    /// How many ports masquerading can choose from for one destination: 1024 to 65535, but for NodePorts and host ports.
-    package static func ports(besides nodePorts: ClosedRange<UInt16>, and hostPorts: Set<UInt16>) -> Int {
-        (1024...65535).count { !nodePorts.contains($0) && !hostPorts.contains($0) }
-    }
-
     /// Nothing counted.
     package init() {}
 
