@@ -88,6 +88,23 @@ struct NodeTests {
         #expect(harness.sharedTuples.isEmpty)
     }
 
+    @Test("answers to what the node has begun are left to it as they came, an ICMP error too")
+    func begunByNode() {
+        let harness = DatapathHarness(world)
+        let asked = harness.send(tcp(W.node, 40000, to: W.outside, 443), from: W.host)
+        #expect(asked.summary == "pass - new" && asked.only?.egress == W.uplink)
+        for timeToLive in [UInt8(1), 64] {
+            let bytes = tcp(W.outside, 443, to: W.node, 40000, [.syn, .ack]) { $0.timeToLive = timeToLive }
+            let answer = harness.send(bytes, from: W.uplink)
+            #expect(answer.summary == "local - reply" && answer.only?.egress == W.host)
+            #expect(answer.only?.bytes == bytes)
+        }
+        let error = icmpError(W.outside, to: W.node, code: 3, about: tcp(W.node, 40000, to: W.outside, 443))
+        let told = harness.send(error, from: W.uplink)
+        #expect(told.summary == "local - related" && told.only?.bytes == error)
+        #expect(harness.flows.count == 1 && harness.accountingIssues == [])
+    }
+
     @Test("the loop address is nobody else's, and leads nowhere without a flow")
     func loopAddress() {
         let harness = DatapathHarness(world)

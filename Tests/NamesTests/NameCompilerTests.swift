@@ -1,10 +1,10 @@
 import Datapath
+import Foundation
 import Kubernetes
 import Names
 import TestSupport
 import Testing
 import Wire
-import Foundation
 
 @Suite("The Kubernetes DNS specification 1.1.0")
 struct NameCompilerTests {
@@ -211,8 +211,10 @@ struct NameCompilerTests {
         let set = try load(list)
         let clock = ContinuousClock()
         var table = NameTable.empty
-        for _ in 0..<3 { let t = clock.measure { table = NameCompiler.compile(set, testSettings, seed: 1) }
-        print("COMPILE", t, table.nameCount, table.recordCount, table.byteCount) }
+        for _ in 0..<3 {
+            let t = clock.measure { table = NameCompiler.compile(set, testSettings, seed: 1) }
+            print("COMPILE", t, table.nameCount, table.recordCount, table.byteCount)
+        }
 
         // Of each Service three names, of each endpoint two, and four records.
         #expect(table.nameCount > count * 23 && table.recordCount >= count * 40)

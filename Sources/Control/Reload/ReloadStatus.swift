@@ -14,6 +14,9 @@ package final class ReloadStatus: Sendable {
         package var lastDuration: UInt64 = 0
         /// Whether the manifests were good when they were last looked at: what runs is what they say.
         package var isCurrent = true
+
+        /// Nothing but a start, at a time in nanoseconds since 1970.
+        package init(lastSuccess: UInt64) { self.lastSuccess = lastSuccess }
     }
 
     private let contents: Mutex<Values>
