@@ -93,7 +93,6 @@ final class TestDaemon: Sendable {
         )
         server = ControlServer(socket, context, idleSeconds: idleSeconds, logger: logger)
         group = ServiceGroup(configuration: .init(services: [.init(service: server)], logger: logger))
-        // Apart from the threads of the tests, which other tests may keep for minutes.
         running = Task(executorPreference: ControlExecutor()) { [worker, group] in
             async let ended = worker.run()
             try await group.run()
@@ -117,9 +116,11 @@ final class TestDaemon: Sendable {
     }
 
     func ask(_ method: String, _ target: String, _ query: Query = Query()) async throws -> [UInt8] {
-        var bytes: [UInt8] = []
-        try await ControlClient(path: path).request(method, target, query) { bytes += $0 }
-        return bytes
+        try await apart {
+            var bytes: [UInt8] = []
+            try await ControlClient(path: path).request(method, target, query) { bytes += $0 }
+            return bytes
+        }
     }
 
     /// An answer that is no list.
@@ -161,6 +162,11 @@ func scratchDirectory() throws -> String {
     return path
 }
 
+/// Runs a part of a test apart from the threads of all tests: others may keep those for longer than a connection may be silent.
+func apart<Value>(_ body: () async throws -> Value) async throws -> Value {
+    try await withTaskExecutorPreference(ControlExecutor(), operation: body)
+}
+
 /// Runs a test with a daemon, and ends it whatever comes.
 func withDaemon(
     after packets: [[UInt8]] = [],
@@ -169,7 +175,7 @@ func withDaemon(
 ) async throws {
     let daemon = try TestDaemon(after: packets, idleSeconds: idleSeconds)
     do {
-        try await body(daemon)
+        try await apart { try await body(daemon) }
     } catch {
         try? await daemon.end()
         throw error
