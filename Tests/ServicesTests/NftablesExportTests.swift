@@ -59,6 +59,15 @@ struct NftablesExportTests {
             absent: ["ip saddr 10.244.1.1 jump mark-for-masquerade"]
         ),
         NftablesCase(
+            testDescription: "a ServiceCIDR, and the one of the cluster itself",
+            texts: [
+                service(), both,
+                "{apiVersion: networking.k8s.io/v1, kind: ServiceCIDR, metadata: {name: a}, spec: {cidrs: [10.96.0.0/16]}}",
+                "{apiVersion: networking.k8s.io/v1, kind: ServiceCIDR, metadata: {name: b}, spec: {cidrs: [10.99.0.0/24]}}",
+            ],
+            lines: ["ip daddr 10.96.0.0/16 drop", "ip daddr 10.99.0.0/24 drop"]
+        ),
+        NftablesCase(
             testDescription: "no endpoint anywhere",
             texts: [service("type: NodePort")],
             lines: ["10.96.0.10 . tcp . 80 comment \"default/web:80\" : goto reject-chain"]

@@ -114,6 +114,14 @@ struct ServiceCompilerTests {
         #expect("\(try compile(texts))" == expected)
     }
 
+    @Test("ServiceCIDRs are blocks of ClusterIPs")
+    func serviceBlocks() throws {
+        let more =
+            "apiVersion: networking.k8s.io/v1\nkind: ServiceCIDR\nmetadata: {name: more}\nspec: {cidrs: [10.99.0.0/24]}\n"
+        #expect(try compile(service(), more).serviceBlocks == [IPv4Prefix("10.99.0.0/24")].compactMap(\.self))
+        #expect(try compile(service()).serviceBlocks.isEmpty)
+    }
+
     @Test("A ServicePort keeps its number over reloads, and gets it back")
     func numbers() throws {
         var registry = ServicePortRegistry()

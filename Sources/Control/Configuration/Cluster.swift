@@ -99,13 +99,19 @@ package struct Cluster: Sendable {
         }
     }
 
+    /// The blocks of ClusterIPs, the configured one first.
+    package var serviceBlocks: [IPv4Prefix] {
+        let configured = configuration.cluster.serviceCIDR
+        return [configured].compactMap(\.self) + manifests.serviceCIDRs.blocks(besides: configured)
+    }
+
     /// What the cluster's DNS answers from; nil where it answers nothing.
     private var nameSettings: NameSettings? {
         configuration.cluster.dnsAddress.map { address in
             NameSettings(
                 domain: configuration.cluster.domain,
                 dnsAddress: address,
-                blocks: [configuration.cluster.serviceCIDR, configuration.cluster.podCIDR].compactMap(\.self)
+                blocks: serviceBlocks + [configuration.cluster.podCIDR].compactMap(\.self)
             )
         }
     }

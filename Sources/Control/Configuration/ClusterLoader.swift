@@ -88,7 +88,7 @@ package struct ClusterLoader: Sendable {
         _ node: NodeSettings
     ) throws(ManifestError) -> AllocatedServices {
         if let services, let changes, changes.concernsEndpointsOnly { return services }
-        let allocator = Allocator(set, in: configuration.allocationRanges(node), keeping: allocations)
+        let allocator = Allocator(set, in: configuration.allocationRanges(node, set), keeping: allocations)
         if !allocator.faults.isEmpty {
             throw ManifestError(allocator.faults, warnings: set.warnings)
         }

@@ -39,16 +39,21 @@ extension Configuration {
         }
     }
 
-    /// Where addresses and ports of Services are allocated.
-    package func allocationRanges(_ node: NodeSettings) -> AllocationRanges {
+    /// Where addresses and ports of the Services of a set are allocated.
+    package func allocationRanges(_ node: NodeSettings, _ set: ManifestSet) -> AllocationRanges {
         var reserved = node.addresses + [self.node.loopAddress]
         reserved += interfaces.compactMap { $0.address?.address }
         if let dnsAddress = cluster.dnsAddress { reserved.append(dnsAddress) }
-        return AllocationRanges(
+        var ranges = AllocationRanges(
             serviceCIDR: cluster.serviceCIDR,
             nodePortRange: cluster.nodePortRange,
             loadBalancerCIDRs: cluster.loadBalancerCIDRs,
             reserved: reserved
         )
+        // What is on its way out gives nothing any more.
+        ranges.addedServiceCIDRs = set.serviceCIDRs.filter { !$0.metadata.isDeleted }.blocks(
+            besides: cluster.serviceCIDR
+        )
+        return ranges
     }
 }

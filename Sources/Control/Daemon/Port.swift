@@ -46,7 +46,7 @@ final class Port {
         if interface.isHost {
             let settings = cluster.configuration.cluster
             configuration.addresses = cluster.hostAddresses.map { InterfaceAddress($0) }
-            configuration.routes += [settings.podCIDR, settings.serviceCIDR].compactMap(\.self)
+            configuration.routes += [settings.podCIDR].compactMap(\.self) + cluster.serviceBlocks
             configuration.routes += settings.loadBalancerCIDRs
             // Where the node talks to itself through a Service it sees this address, and answers to it.
             configuration.routes.append(IPv4Prefix(cluster.configuration.node.loopAddress, length: 32))

@@ -31,6 +31,7 @@ enum ReloadChecks {
         func names(_ objects: [some ClusterObject]) -> [String] { objects.compactMap { $0.origin?.file } }
         return Set(
             names(set.services) + names(set.endpointSlices) + names(set.endpoints) + names(set.nodes) + names(set.pods)
+                + names(set.serviceCIDRs)
         )
     }
 }

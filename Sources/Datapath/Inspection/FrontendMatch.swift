@@ -61,7 +61,7 @@ extension Pipeline {
         let kind = services.kind(of: address)
         if kind.contains(.clusterIP) { return .clusterIP }
         if kind.contains(.external) { return .external }
-        if let serviceCIDR = configuration.serviceCIDR, serviceCIDR.contains(address) { return .unallocated }
+        if isAmongClusterIPs(address) { return .unallocated }
         if let podCIDR = configuration.podCIDR, podCIDR.contains(address) { return .pod }
         return .other
     }

@@ -110,6 +110,8 @@ package struct ServiceSpecification: Sendable {
     package var frontends: [Frontend] = []
     /// Allocated ClusterIPs: an unknown port of theirs is refused.
     package var clusterIPs: [IPv4Address] = []
+    /// Blocks of ClusterIPs besides the configured one: what is nobody's in there is dropped.
+    package var serviceBlocks: [IPv4Prefix] = []
     /// Load balancer and external addresses: an unknown port of theirs is passed, or dropped by `unknownPorts`.
     package var externalAddresses: [IPv4Address] = []
     /// Ports of node addresses that no masqueraded flow may use, besides the NodePort range: host ports, those that

@@ -46,6 +46,8 @@ package final class ServiceTable: Sendable {
     let servicePorts: FixedArray<ServicePort>
     let backends: FixedArray<Backend>
     let sourceRanges: FixedArray<IPv4Prefix>
+    /// Blocks of ClusterIPs besides the configured one.
+    private let serviceBlocks: FixedArray<IPv4Prefix>
     /// How backends are chosen.
     package let algorithm: BalancingAlgorithm
     let maglev: MaglevTables
@@ -111,6 +113,9 @@ package final class ServiceTable: Sendable {
             )
         }
 
+        var blocks = FixedArray<IPv4Prefix>(count: specification.serviceBlocks.count)
+        for (number, block) in specification.serviceBlocks.enumerated() { blocks[number] = block }
+        serviceBlocks = blocks
         let rangeCount = specification.frontends.reduce(0) { $0 + $1.sourceRanges.count }
         var ranges = FixedArray<IPv4Prefix>(count: rangeCount)
         var frontends = FixedArray<Frontend>(count: specification.frontends.count)
@@ -184,6 +189,12 @@ package final class ServiceTable: Sendable {
 
     @inline(__always) func kind(of address: IPv4Address) -> AddressKind {
         AddressKind(rawValue: addressIndex.lookup(UInt64(address.bits)) ?? 0)
+    }
+
+    /// Whether an address lies in a block of ClusterIPs, the configured one aside.
+    func hasServiceBlock(of address: IPv4Address) -> Bool {
+        for number in 0..<serviceBlocks.count where serviceBlocks[number].contains(address) { return true }
+        return false
     }
 
     /// Whether a source may use a frontend (service-rules: load-balancer source ranges).

@@ -138,9 +138,7 @@ extension Pipeline {
             guard isKnownProtocol else { return .drop(.unsupportedL4) }
             return configuration.unknownPorts == .drop ? .drop(.noService) : nil
         }
-        if let serviceCIDR = configuration.serviceCIDR, serviceCIDR.contains(destination),
-            !isNodeAddress(destination)
-        {
+        if isAmongClusterIPs(destination), !isNodeAddress(destination) {
             return .drop(isKnownProtocol ? .noService : .unsupportedL4)
         }
         return nil

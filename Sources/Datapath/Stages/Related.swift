@@ -80,7 +80,7 @@ extension Pipeline {
 
     private func isServiceAddress(_ address: IPv4Address) -> Bool {
         if isNodeAddress(address) { return false }
-        return !services.kind(of: address).isEmpty || configuration.serviceCIDR?.contains(address) ?? false
+        return !services.kind(of: address).isEmpty || isAmongClusterIPs(address)
     }
 
     enum QuoteResult {

@@ -60,7 +60,7 @@ extension Pipeline {
     private func mayBeExpected(_ packet: Packet) -> Bool {
         packet.fragment.offset > 0 && configuration.unknownPorts == .pass
             && services.kind(of: packet.tuple.source) == .external
-            && !(configuration.serviceCIDR?.contains(packet.tuple.source) ?? false)
+            && !isAmongClusterIPs(packet.tuple.source)
             && !isOffInterface(packet.tuple.source, ingress: packet.ingress)
     }
 
@@ -83,7 +83,7 @@ extension Pipeline {
             // The node's own stack speaks for it where the datapath does not.
             if interfaces.host != ingress { return .spoofVIP }
         } else if !isNode {
-            if let serviceCIDR = configuration.serviceCIDR, serviceCIDR.contains(source) { return .spoofVIP }
+            if isAmongClusterIPs(source) { return .spoofVIP }
             if !services.kind(of: source).isEmpty { return .spoofVIP }
         } else if !interfaces.isNotional && interfaces.host != ingress {
             return .spoofNode
@@ -95,6 +95,12 @@ extension Pipeline {
     /// Whether a source does not belong to what its interface leads to, where that is checked.
     @inline(__always) func isOffInterface(_ source: IPv4Address, ingress: UInt16) -> Bool {
         interfaces.facts[Int(ingress)].antiSpoof && interfaces.egress(to: source) != ingress
+    }
+
+    /// Whether an address lies in a block of ClusterIPs, be it a Service's or nobody's.
+    func isAmongClusterIPs(_ address: IPv4Address) -> Bool {
+        if let serviceCIDR = configuration.serviceCIDR, serviceCIDR.contains(address) { return true }
+        return services.hasServiceBlock(of: address)
     }
 
     /// Whether an address is one of the node's own.

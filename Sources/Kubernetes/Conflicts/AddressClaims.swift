@@ -128,7 +128,7 @@ enum AddressClaims {
                         expectation: "is the ClusterIP of \(Conflicts.names(others))"
                     )
                 }
-                guard let block = rules.serviceCIDR, block.contains(front.address) else { return nil }
+                guard let block = rules.serviceBlock(of: front.address) else { return nil }
                 return ManifestFault(
                     .error,
                     of: service,

@@ -1,3 +1,5 @@
+import Wire
+
 /// What single objects cannot show: claims of several objects to one thing, and references to nothing.
 ///
 /// Each check walks the sorted set, so that findings do not depend on the order of files. A thing that several claim is
@@ -6,6 +8,7 @@ enum Conflicts {
     /// All findings; what an object misses is looked for only if the set is complete, none having been thrown away.
     static func find(in set: ManifestSet, rules: ClusterRules, isComplete: Bool) -> [ManifestFault] {
         var result = duplicateObjects(set)
+        result += outsiders(set, rules)
         result += AddressClaims.find(in: set, rules: rules)
         result += PortClaims.find(in: set, rules: rules)
         result += PrefixOverlaps.find(in: set, rules: rules)
@@ -27,7 +30,25 @@ enum Conflicts {
             }
         }
         return duplicates(set.services) + duplicates(set.endpointSlices) + duplicates(set.endpoints)
-            + duplicates(set.nodes) + duplicates(set.pods)
+            + duplicates(set.nodes) + duplicates(set.pods) + duplicates(set.serviceCIDRs)
+    }
+
+    /// ClusterIPs that lie neither in the configured block nor in that of a ServiceCIDR.
+    private static func outsiders(_ set: ManifestSet, _ rules: ClusterRules) -> [ManifestFault] {
+        guard rules.serviceCIDR != nil else { return [] }
+        return set.services.compactMap { service in
+            guard service.type != .externalName, let address = service.clusterIP.address,
+                rules.serviceBlock(of: address) == nil
+            else { return nil }
+            let blocks = rules.serviceBlocks.map(\.description).joined(separator: ", ")
+            return ManifestFault(
+                .error,
+                of: service,
+                field: "spec.clusterIP",
+                value: "\(address)",
+                expectation: "is outside the Service addresses \(blocks)"
+            )
+        }
     }
 
     private static func place(_ object: some ClusterObject) -> String { object.origin?.description ?? "the set" }

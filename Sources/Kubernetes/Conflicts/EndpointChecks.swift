@@ -79,7 +79,7 @@ struct EndpointChecks: Sendable {
                 expectation: "is an address of \(Conflicts.name(services[service])), not of an endpoint"
             )
         }
-        guard let block = rules.serviceCIDR, block.contains(address) else { return nil }
+        guard let block = rules.serviceBlock(of: address) else { return nil }
         return ManifestFault(
             .error,
             of: object,

@@ -15,7 +15,7 @@ enum PrefixOverlaps {
             )
         }
         let blocks = set.nodes.flatMap { node in node.podCIDRs.map { (node: node, block: $0) } }
-        if let services = rules.serviceCIDR {
+        for services in rules.serviceBlocks {
             for (node, block) in blocks where block.overlaps(services) {
                 result.append(
                     ManifestFault(

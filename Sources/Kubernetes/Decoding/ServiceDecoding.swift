@@ -84,11 +84,8 @@ enum ServiceDecoding {
         switch decoder.address(text) {
         case .ipv4(let address):
             guard service.type != .externalName else { return .address(address) }
-            if let block = decoder.rules.serviceCIDR {
-                if !block.contains(address) { decoder.fault(text, "is outside the Service addresses \(block)") }
-            } else if let use = address.specialUse {
-                decoder.fault(text, "is \(use)")
-            }
+            // Where blocks are known, the address is held against them when all objects are (`Conflicts`).
+            if decoder.rules.serviceCIDR == nil, let use = address.specialUse { decoder.fault(text, "is \(use)") }
             return .address(address)
         case .ipv6(let text):
             if !service.ignoredIPv6.contains(where: { $0.value == text }) {

@@ -7,6 +7,7 @@ struct Document {
         case endpoints(Endpoints)
         case node(Node)
         case pod(Pod)
+        case serviceCIDR(ServiceCIDR)
         /// An object of a kind that is not used, as `ConfigMap` or `Deployment.apps`.
         case unused(String)
         case finding(ManifestFault)
@@ -70,6 +71,7 @@ struct Document {
             case .endpoints: EndpointsDecoding.endpoints(fields).map(Content.endpoints)
             case .node: NodeDecoding.node(fields).map(Content.node)
             case .pod: PodDecoding.pod(fields).map(Content.pod)
+            case .serviceCIDR: ServiceCIDRDecoding.serviceCIDR(fields).map(Content.serviceCIDR)
             }
         (decoder.faults + decoder.warnings).forEach { take(.finding($0)) }
         if let content, decoder.faults.isEmpty { take(content) }

@@ -6,6 +6,7 @@ enum Kinds {
         case endpoints = "Endpoints"
         case node = "Node"
         case pod = "Pod"
+        case serviceCIDR = "ServiceCIDR"
 
         /// The fields of the object itself, for kinds whose unknown fields are warned of.
         var known: [FieldName]? {
@@ -13,12 +14,19 @@ enum Kinds {
             case .service: ServiceDecoding.objectFields
             case .endpointSlice: EndpointSliceDecoding.objectFields
             case .endpoints: EndpointsDecoding.objectFields
-            case .node, .pod: nil
+            case .node, .pod, .serviceCIDR: nil
             }
         }
 
-        var group: String { self == .endpointSlice ? "discovery.k8s.io" : "" }
-        var apiVersion: String { self == .endpointSlice ? "discovery.k8s.io/v1" : "v1" }
+        var group: String {
+            switch self {
+            case .endpointSlice: "discovery.k8s.io"
+            case .serviceCIDR: "networking.k8s.io"
+            case .service, .endpoints, .node, .pod: ""
+            }
+        }
+
+        var apiVersion: String { group.isEmpty ? "v1" : "\(group)/v1" }
     }
 
     enum Use {
@@ -54,6 +62,8 @@ enum Kinds {
             }
             return .used(used)
         }
+        // Served beside v1 (KEP-1880).
+        if used == .serviceCIDR, group == used.group, parts.last == "v1beta1" { return .used(used) }
         // Others may have a kind of the same name: Service of serving.knative.dev.
         if !isBuiltIn { return .unused(Quoting.bare("\(kind).\(group)")) }
         decoder.at(.apiVersion) {

@@ -114,7 +114,7 @@ package struct ManifestCache: Sendable {
         let (set, findings) = try loader.finishWithFindings()
         assembly = nil
         if isPlain, general.isEmpty {
-            let checks = EndpointChecks(set.services, rules: rules)
+            let checks = EndpointChecks(set.services, rules: rules.adding(set.serviceCIDRs))
             let hasWarnings = files.values.contains { !$0.set.warnings.isEmpty }
             assembly = Assembly(
                 files: files,

@@ -18,14 +18,19 @@ package struct ManifestChanges: Sendable {
     package internal(set) var nodes: [Change<Node>] = []
     /// Pods that differ.
     package internal(set) var pods: [Change<Pod>] = []
+    /// ServiceCIDRs that differ.
+    package internal(set) var serviceCIDRs: [Change<ServiceCIDR>] = []
 
     /// How many objects differ.
-    package var count: Int { services.count + endpointSlices.count + endpoints.count + nodes.count + pods.count }
+    package var count: Int {
+        services.count + endpointSlices.count + endpoints.count + nodes.count + pods.count + serviceCIDRs.count
+    }
 
     /// Whether nothing but endpoints differs, so that no claim to an address or a port has changed.
     package var concernsEndpointsOnly: Bool {
         func hasHostPort(_ pod: Pod?) -> Bool { pod?.ports.contains { $0.hostPort != nil } ?? false }
-        return services.isEmpty && nodes.isEmpty && !pods.contains { hasHostPort($0.old) || hasHostPort($0.new) }
+        return services.isEmpty && nodes.isEmpty && serviceCIDRs.isEmpty
+            && !pods.contains { hasHostPort($0.old) || hasHostPort($0.new) }
     }
 
     /// The EndpointSlices, Endpoints and Pods that differ.
@@ -43,6 +48,7 @@ package struct ManifestChanges: Sendable {
         Self.compare(old.endpoints, new.endpoints, &endpoints)
         Self.compare(old.nodes, new.nodes, &nodes)
         Self.compare(old.pods, new.pods, &pods)
+        Self.compare(old.serviceCIDRs, new.serviceCIDRs, &serviceCIDRs)
     }
 
     /// Walks two ordered lists side by side.
@@ -78,7 +84,7 @@ package struct ManifestChanges: Sendable {
     func apply(to set: inout ManifestSet) -> Bool {
         Self.apply(services, to: &set.services) && Self.apply(endpointSlices, to: &set.endpointSlices)
             && Self.apply(endpoints, to: &set.endpoints) && Self.apply(nodes, to: &set.nodes)
-            && Self.apply(pods, to: &set.pods)
+            && Self.apply(pods, to: &set.pods) && Self.apply(serviceCIDRs, to: &set.serviceCIDRs)
     }
 
     private static func apply<Object: ClusterObject>(_ changes: [Change<Object>], to objects: inout [Object]) -> Bool {

@@ -1,5 +1,5 @@
 /// Loads manifests in one go: what `-f` names, in YAML or JSON, any number of documents and Lists of Service,
-/// EndpointSlice, Endpoints, Node and Pod.
+/// EndpointSlice, Endpoints, Node, Pod and ServiceCIDR.
 ///
 /// Objects of other kinds are skipped and counted. `ManifestCache` loads again what was loaded before.
 ///
@@ -58,6 +58,7 @@ package struct ManifestLoader {
     /// The same, and what was found odd between objects.
     consuming func finishWithFindings() throws(ManifestError) -> (set: ManifestSet, findings: [ManifestFault]) {
         content.set.sort()
+        let rules = rules.adding(content.set.serviceCIDRs)
         let findings = Conflicts.find(in: content.set, rules: rules, isComplete: content.faults.isEmpty)
         for finding in findings { content.report(finding) }
         if !content.faults.isEmpty {

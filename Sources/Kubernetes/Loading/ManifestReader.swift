@@ -95,6 +95,7 @@ struct ManifestReader {
             case .endpoints(let endpoints): result.set.endpoints.append(endpoints)
             case .node(let node): result.set.nodes.append(node)
             case .pod(let pod): result.set.pods.append(pod)
+            case .serviceCIDR(let block): result.set.serviceCIDRs.append(block)
             case .unused(let kind): result.set.skipped[kind, default: 0] += 1
             case .finding(let finding): result.report(finding)
             }

@@ -12,6 +12,8 @@ package struct ManifestSet: Hashable, Sendable {
     package internal(set) var nodes: [Node] = []
     /// All Pods, ended ones included.
     package internal(set) var pods: [Pod] = []
+    /// All ServiceCIDRs.
+    package internal(set) var serviceCIDRs: [ServiceCIDR] = []
     /// How many objects of kinds that Culvert does not use there were: `ConfigMap`, `Deployment.apps`.
     package internal(set) var skipped: [String: Int] = [:]
     /// What is odd and no reason to refuse, at most `ManifestLoader.maximumReports`.
@@ -21,7 +23,9 @@ package struct ManifestSet: Hashable, Sendable {
     package init() {}
 
     /// How many objects there are, those of unused kinds aside.
-    package var count: Int { services.count + endpointSlices.count + endpoints.count + nodes.count + pods.count }
+    package var count: Int {
+        services.count + endpointSlices.count + endpoints.count + nodes.count + pods.count + serviceCIDRs.count
+    }
 
     /// The same set with what a control loop has filled into its Services, and what was odd about that.
     package func replacing(services: [Service], adding warnings: [ManifestFault]) -> ManifestSet {
@@ -38,6 +42,7 @@ package struct ManifestSet: Hashable, Sendable {
         endpoints += other.endpoints
         nodes += other.nodes
         pods += other.pods
+        serviceCIDRs += other.serviceCIDRs
         skipped.merge(other.skipped, uniquingKeysWith: +)
     }
 
@@ -51,6 +56,7 @@ package struct ManifestSet: Hashable, Sendable {
         order(&endpoints)
         order(&nodes)
         order(&pods)
+        order(&serviceCIDRs)
     }
 }
 

@@ -4,6 +4,8 @@ package import Wire
 package struct ClusterRules: Hashable, Sendable {
     /// ClusterIPs lie here; nil switches the checks off.
     package var serviceCIDR: IPv4Prefix?
+    /// Further blocks in which ClusterIPs may lie, those of ServiceCIDRs.
+    package var addedServiceCIDRs: [IPv4Prefix] = []
     /// Addresses of pods lie here; nil is unknown.
     package var podCIDR: IPv4Prefix?
     /// NodePorts lie here, both ends included.
@@ -34,5 +36,21 @@ package struct ClusterRules: Hashable, Sendable {
         self.loadBalancerCIDRs = loadBalancerCIDRs
         self.externalCIDRs = externalCIDRs
         self.domain = domain
+    }
+
+    /// All blocks of ClusterIPs, the configured one first.
+    var serviceBlocks: [IPv4Prefix] { [serviceCIDR].compactMap(\.self) + addedServiceCIDRs }
+
+    /// The block of ClusterIPs that an address lies in.
+    func serviceBlock(of address: IPv4Address) -> IPv4Prefix? {
+        if let serviceCIDR, serviceCIDR.contains(address) { return serviceCIDR }
+        return addedServiceCIDRs.first { $0.contains(address) }
+    }
+
+    /// The rules with the ServiceCIDRs of a set.
+    func adding(_ serviceCIDRs: [ServiceCIDR]) -> ClusterRules {
+        var result = self
+        result.addedServiceCIDRs = serviceCIDRs.blocks(besides: serviceCIDR)
+        return result
     }
 }

@@ -19,6 +19,8 @@ enum FieldName: UInt32, CaseIterable {
     // Node and Pod.
     case podCIDR, podCIDRs, address, hostNetwork, subdomain, containers, initContainers, restartPolicy
     case containerPort, hostPort, hostIP, podIP, podIPs, phase
+    // ServiceCIDR.
+    case cidrs
 
     /// The name as manifests spell it.
     var text: String { self == .mergeKey ? "<<" : "\(self)" }

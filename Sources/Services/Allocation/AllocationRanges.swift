@@ -4,6 +4,8 @@ package import Wire
 package struct AllocationRanges: Hashable, Sendable {
     /// ClusterIPs; nil where none are allocated.
     package var serviceCIDR: IPv4Prefix?
+    /// Further blocks of ClusterIPs, those of ServiceCIDRs; used when the others are full.
+    package var addedServiceCIDRs: [IPv4Prefix] = []
     /// NodePorts and health check ports.
     package var nodePortRange: ClosedRange<UInt16>
     /// Load balancer addresses, tried in this order; empty where none are allocated.
@@ -23,6 +25,9 @@ package struct AllocationRanges: Hashable, Sendable {
         self.loadBalancerCIDRs = loadBalancerCIDRs
         self.reserved = reserved
     }
+
+    /// The blocks of ClusterIPs, in the order in which they are tried.
+    var serviceBlocks: [IPv4Prefix] { [serviceCIDR].compactMap(\.self) + addedServiceCIDRs }
 }
 
 extension IPv4Prefix {

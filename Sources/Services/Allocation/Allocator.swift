@@ -41,8 +41,8 @@ package struct Allocator {
     private mutating func keep(_ number: Int, _ previous: AllocationState) {
         let service = services[number]
         let name = service.serviceName
-        if service.needsClusterIP, let address = previous.clusterIPs[name], let block = ranges.serviceCIDR,
-            block.hosts.contains(Int(address.bits)), keep(address, number)
+        if service.needsClusterIP, let address = previous.clusterIPs[name],
+            ranges.serviceBlocks.contains(where: { $0.hosts.contains(Int(address.bits)) }), keep(address, number)
         {
             give(clusterIP: address, number)
         }
@@ -90,13 +90,7 @@ package struct Allocator {
     private mutating func give(_ number: Int) {
         let service = services[number]
         let name = service.serviceName
-        if service.needsClusterIP, state.clusterIPs[name] == nil, let block = ranges.serviceCIDR {
-            if let address = addresses.take(for: "ClusterIP \(name)", in: .addresses(block)) {
-                give(clusterIP: IPv4Address(bits: UInt32(address)), number)
-            } else {
-                faults.append(fault(.error, service, "spec.clusterIP", nil, "no address is left in \(block)"))
-            }
-        }
+        if service.needsClusterIP, state.clusterIPs[name] == nil { giveClusterIP(number) }
         if service.waitsForLoadBalancer, state.loadBalancers[name] == nil { giveLoadBalancer(number) }
         if service.needsHealthCheckNodePort, state.healthCheckNodePorts[name] == nil {
             if let port = takePort("health check \(name)") {
@@ -106,6 +100,19 @@ package struct Allocator {
             }
         }
         if service.allocatesNodePorts { giveNodePorts(number) }
+    }
+
+    private mutating func giveClusterIP(_ number: Int) {
+        let service = services[number]
+        let blocks = ranges.serviceBlocks
+        for block in blocks {
+            if let address = addresses.take(for: "ClusterIP \(service.serviceName)", in: .addresses(block)) {
+                return give(clusterIP: IPv4Address(bits: UInt32(address)), number)
+            }
+        }
+        if blocks.isEmpty { return }
+        let shown = blocks.map(\.description).joined(separator: ", ")
+        faults.append(fault(.error, service, "spec.clusterIP", nil, "no address is left in \(shown)"))
     }
 
     /// A load balancer would make no address public that it does not have: the Service waits.

@@ -18,6 +18,8 @@ package struct ServiceCompiler: Sendable {
     private var starts: [Int] = []
     private var places: [ServiceName: Int] = [:]
     private var hostPorts: CompiledHostPorts?
+    /// The blocks of ServiceCIDRs.
+    private var serviceBlocks: [IPv4Prefix] = []
     private var sources = EndpointSources()
     /// The rules for the last set.
     package private(set) var rules = ServiceSpecification()
@@ -44,7 +46,9 @@ package struct ServiceCompiler: Sendable {
         changes: ManifestChanges?,
         registry: inout ServicePortRegistry
     ) {
-        guard let changes, changes.nodes.isEmpty, let hostPorts else { return compileAll(set, &registry) }
+        guard let changes, changes.nodes.isEmpty, changes.serviceCIDRs.isEmpty, let hostPorts else {
+            return compileAll(set, &registry)
+        }
         sources.apply(changes, to: set)
         let touched = sources.concerned(by: changes, set.services)
         let arePortsSame = changes.concernsEndpointsOnly
@@ -60,6 +64,7 @@ package struct ServiceCompiler: Sendable {
     private mutating func compileAll(_ set: ManifestSet, _ registry: inout ServicePortRegistry) {
         sources = EndpointSources(set, node: node)
         services = set.services
+        serviceBlocks = set.serviceCIDRs.flatMap(\.blocks)
         compiled = services.map { CompiledService($0, node: node, sources: sources, registry: &registry) }
         compiledCount = services.count
         join(CompiledHostPorts(set.pods, node: node, registry: &registry))
@@ -97,6 +102,7 @@ package struct ServiceCompiler: Sendable {
     private mutating func join(_ ports: CompiledHostPorts) {
         hostPorts = ports
         var joined = ServiceSpecification()
+        joined.serviceBlocks = serviceBlocks
         joined.servicePorts.reserveCapacity(rules.servicePorts.count)
         joined.frontends.reserveCapacity(rules.frontends.count)
         places = Dictionary(minimumCapacity: services.count)

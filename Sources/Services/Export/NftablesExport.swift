@@ -83,8 +83,9 @@ package struct NftablesExport {
         text.rule("endpoints-check", "ip daddr @nodeport-ips meta l4proto . th dport vmap @no-endpoint-nodeports")
         text.rule("cluster-ips-check", "ip daddr @cluster-ips reject")
         if settings.unknownPorts == .drop { text.rule("cluster-ips-check", "ip daddr @external-ips drop") }
-        if let serviceCIDR = settings.serviceCIDR {
-            text.rule("cluster-ips-check", "ip daddr \(serviceCIDR) drop")
+        let configured = settings.serviceCIDR
+        for block in [configured].compactMap(\.self) + rules.serviceBlocks.filter({ $0 != configured }) {
+            text.rule("cluster-ips-check", "ip daddr \(block) drop")
         }
         text.rule("services", "\(byAddress) @service-ips")
         text.rule("services", "\(byAddress) @host-ports")

@@ -78,6 +78,29 @@ struct ClusterLoaderTests {
         #expect(loader.filesRead <= 2)
     }
 
+    @Test("a ServiceCIDR that comes and goes makes room for ClusterIPs, and takes it back")
+    func serviceCIDR() throws {
+        let folder = try ManifestFolder()
+        let service =
+            "apiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec: {clusterIP: 10.99.0.7, ports: [{port: 80}]}\n"
+        let block =
+            "apiVersion: networking.k8s.io/v1\nkind: ServiceCIDR\nmetadata: {name: more}\nspec: {cidrs: [10.99.0.0/24]}\n"
+        try folder.write("other.yaml", service.replacing("web", with: "other").replacing("99.0.7", with: "96.0.7"))
+        var loader = ClusterLoader(try configuration(settings))
+        #expect(try loader.load([folder.path]).rules.serviceBlocks.isEmpty)
+        try folder.write("block.yaml", block)
+        let blocks = [IPv4Prefix("10.99.0.0/24")].compactMap(\.self)
+        #expect(try loader.load([folder.path]).rules.serviceBlocks == blocks)
+        try folder.write("web.yaml", service)
+        let cluster = try loader.load([folder.path])
+        #expect(cluster.rules.clusterIPs.contains(IPv4Address(10, 99, 0, 7)) && cluster.rules.serviceBlocks == blocks)
+        try folder.write("block.yaml", nil)
+        let faults = LoadOutcome { try loader.load([folder.path]) }.faults
+        #expect(faults.count == 1 && faults.first?.contains("10.99.0.7 is outside the Service addresses") == true)
+        try folder.write("web.yaml", nil)
+        #expect(try loader.load([folder.path]).rules.serviceBlocks.isEmpty)
+    }
+
     @Test("a load that fails changes nothing, and the next good one catches up")
     func failure() throws {
         let folder = try ManifestFolder()

@@ -81,6 +81,58 @@ struct AllocatorTests {
         #expect(full.faults.first?.description.hasSuffix("spec.clusterIP: no address is left in 10.96.0.0/26") == true)
     }
 
+    @Test("goes on in the blocks of ServiceCIDRs when the configured one is full, and keeps what it gave there")
+    func addedBlocks() throws {
+        var small = ranges
+        small.serviceCIDR = IPv4Prefix("10.96.0.0/29")
+        small.addedServiceCIDRs = ["10.97.0.0/29", "10.98.0.0/29"].compactMap { IPv4Prefix($0) }
+        small.reserved = []
+        let texts = (0..<13).map { service("svc-\($0)") }
+        let given = try allocate(texts, in: small)
+        let blocks = Dictionary(grouping: given.state.clusterIPs.values) { $0.bits >> 16 & 255 }
+        #expect(blocks.mapValues(\.count) == [96: 6, 97: 6, 98: 1] && given.faults.isEmpty)
+        #expect(try allocate(texts.reversed(), in: small).state == given.state)
+        #expect(try allocate(texts, in: small, keeping: given.state).state == given.state)
+        let full = try allocate((0..<19).map { service("svc-\($0)") }, in: small)
+        #expect(
+            full.faults.first?.description.hasSuffix("no address is left in 10.96.0.0/29, 10.97.0.0/29, 10.98.0.0/29")
+                == true && full.faults.count == 1
+        )
+        // The block is gone, and with it what was given from it.
+        small.addedServiceCIDRs = []
+        small.serviceCIDR = IPv4Prefix("10.96.0.0/27")
+        let moved = try allocate(texts, in: small, keeping: given.state)
+        #expect(moved.state.clusterIPs.values.allSatisfy { $0.bits >> 16 & 255 == 96 } && moved.faults.isEmpty)
+        #expect(moved.state.clusterIPs.filter { given.state.clusterIPs[$0.key] == $0.value }.count == 6)
+    }
+
+    @Test("from nothing but ServiceCIDRs, these are all there is")
+    func onlyAddedBlocks() throws {
+        var added = ranges
+        added.serviceCIDR = nil
+        #expect(try allocate([service("a")], in: added).state.clusterIPs.isEmpty)
+        added.addedServiceCIDRs = [IPv4Prefix("10.97.0.0/24")].compactMap(\.self)
+        let address = try #require(try allocate([service("a")], in: added).state.clusterIPs.values.first)
+        #expect(address.bits >> 8 == 0x0a6100)
+    }
+
+    @Test("what a load balancer was given is refused to others with both names, too")
+    func refusedExternalClaim() throws {
+        let first = service("b", "type: LoadBalancer, externalTrafficPolicy: Local, ports: [{port: 80}]")
+        let given = try allocate([first])
+        let address = try #require(given.state.loadBalancers.values.first)
+        let health = try #require(given.state.healthCheckNodePorts.values.first)
+        let claim = service(
+            "a",
+            "type: NodePort, externalIPs: [\(address)], ports: [{port: 81, nodePort: \(health)}]"
+        )
+        let both = try allocate([claim, first], keeping: given.state)
+        #expect(both.faults.map(\.field) == ["spec.externalIPs[0]", "spec.ports[0].nodePort"])
+        for fault in both.faults {
+            #expect(fault.object?.name == "a" && fault.expectation.contains("Service default/b (1.yaml: document 1)"))
+        }
+    }
+
     @Test("uses the upper band of the NodePorts, and the lower one when that is full")
     func portBands() throws {
         var small = ranges

@@ -1,6 +1,6 @@
 """service.go: how Services come, change and go, and what reaches them."""
 from conformance.clients import resolve
-from conformance.expectations import answers_at, expect, reaches, refused, sees, unreached
+from conformance.expectations import answers_at, dropped, expect, reaches, refused, sees, unreached
 from conformance.members import A1, A2, A_CLIENT, B1, B_CLIENT, NODE_A, NODE_B, OUTSIDE
 from conformance.objects import (
     UDP, changed, cluster_ip, endpoint, endpoint_slice, external_ip, external_name, node_port, pod, tcp, udp
@@ -240,3 +240,18 @@ def named_ports_differ(cluster):
     answers_at(A_CLIENT, cluster_ip(web), {(A1.name, 8080)})
     cluster.apply(web, named(A1, 8080), named(A2, 8082))
     answers_at(A_CLIENT, cluster_ip(web), {(A1.name, 8080), (A2.name, 8082)})
+
+
+@row("service_cidrs.go", 69, "should create Services and serve on different Service CIDRs")
+def other_service_cidr(cluster):
+    web = changed(cluster.service("web", tcp(), node_ports=True), clusterIP="10.99.0.7")
+    block = {
+        "apiVersion": "networking.k8s.io/v1", "kind": "ServiceCIDR", "metadata": {"name": "more"},
+        "spec": {"cidrs": ["10.99.0.0/24"]},
+    }
+    cluster.apply(block, web, pod(A1), pod(B1))
+    for client in (A_CLIENT, B_CLIENT):
+        reaches(client, cluster_ip(web), [A1, B1])
+        reaches(client, node_port(web, NODE_A), [A1, B1])
+    # What is nobody's in the block is dropped, as in the first one.
+    dropped(A_CLIENT, cluster_ip(web)._replace(address="10.99.0.8"))
