@@ -119,6 +119,10 @@ class Daemon:
         finally:
             connection.close()
 
+    def drops(self, reason):
+        """How many packets the datapath has dropped for a reason."""
+        return next(item["packets"] for item in self.get("/v1/drops") if item["reason"] == reason)
+
 
 class Cluster:
     """Both nodes, and what they were told last."""
@@ -176,6 +180,10 @@ class Cluster:
         self.daemons[node].start()
         # The route went with the interface.
         self.balance_to(node)
+
+    def drops(self, node, reason):
+        """How many packets a node has dropped for a reason."""
+        return self.daemons[node].drops(reason)
 
     def balance_to(self, node):
         """Leads the load balancers' addresses from outside to a node, as a load balancer in front of the cluster would."""

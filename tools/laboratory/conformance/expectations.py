@@ -67,10 +67,12 @@ def refused(client, target):
     expect(time.monotonic() - begin < 2.5, "%s: is refused late" % fault)
 
 
-def dropped(client, target):
-    """A client's packets come to nothing, without a word."""
+def dropped(cluster, client, target, node, reason="no_local_endpoints"):
+    """A client's packets come to nothing, without a word: this node drops them, for this reason."""
+    before = cluster.drops(node, reason)
     fault = _fails(client, target, 0.5)
     expect(not fault.is_refusal, "%s: is refused" % fault)
+    expect(cluster.drops(node, reason) > before, "%s: %s has not dropped it for %s" % (fault, node.name, reason))
 
 
 def sticks(client, target, count=12):

@@ -44,6 +44,7 @@ def source_ranges(cluster):
     web = cluster.service("web", tcp(), balanced=cluster.balanced())
     everyone = [A_CLIENT, B_CLIENT, OUTSIDE]
     one = ["%s/32" % member.address for member in (A_CLIENT, NODE_A)]
+    where = {A_CLIENT: NODE_A, B_CLIENT: NODE_B, OUTSIDE: NODE_A}
     for ranges, admitted in (
         (None, everyone), (one, [A_CLIENT]), (["0.0.0.0/1", "128.0.0.0/1"], everyone), (["192.0.2.200/32"], []),
         (None, everyone),
@@ -53,7 +54,7 @@ def source_ranges(cluster):
             if client in admitted:
                 reaches(client, load_balancer(web), [A1])
             else:
-                dropped(client, load_balancer(web))
+                dropped(cluster, client, load_balancer(web), where[client], "source_range")
 
 
 @row("loadbalancer.go", 642, "should be able to create LoadBalancer Service without NodePort and change it")
@@ -118,7 +119,7 @@ def _healthy(cluster, pods, healthy):
         if node in healthy:
             reaches(OUTSIDE, load_balancer(web), [member for member in pods if member.node == node.name])
         else:
-            dropped(OUTSIDE, load_balancer(web))
+            dropped(cluster, OUTSIDE, load_balancer(web), node)
     cluster.balance_to(NODE_A)
 
 

@@ -47,7 +47,7 @@ def _internal_local(cluster, where, clients, others):
     for client in clients:
         reaches(client, cluster_ip(web), [where])
     for client in others:
-        dropped(client, cluster_ip(web))
+        dropped(cluster, client, cluster_ip(web), NODE_B)
 
 
 @row("service.go", 2528, "should respect internalTrafficPolicy=Local Pod to Pod")
@@ -105,7 +105,7 @@ def ending_internal_local(cluster):
     web = cluster.service("web", tcp(), internalTrafficPolicy="Local")
     cluster.apply(web, pod(A1, ending=True))
     reaches(A_CLIENT, cluster_ip(web), [A1])
-    dropped(B_CLIENT, cluster_ip(web))
+    dropped(cluster, B_CLIENT, cluster_ip(web), NODE_B)
 
 
 @row(
@@ -129,8 +129,8 @@ def ending_external_local(cluster):
     cluster.apply(web, pod(A1, ending=True))
     for client in (A_CLIENT, B_CLIENT, OUTSIDE):
         reaches(client, node_port(web, NODE_A), [A1])
-    dropped(A_CLIENT, node_port(web, NODE_B))
-    dropped(OUTSIDE, node_port(web, NODE_B))
+    for client in (A_CLIENT, OUTSIDE):
+        dropped(cluster, client, node_port(web, NODE_B), NODE_B)
 
 
 @row(
@@ -150,7 +150,7 @@ def policy_changes(cluster):
         reaches(client, node_port(web, NODE_A), [A1])
     # The client's own node takes a short cut; another one without an endpoint has none.
     reaches(B_CLIENT, node_port(web, NODE_B), [A1])
-    dropped(A_CLIENT, node_port(web, NODE_B))
+    dropped(cluster, A_CLIENT, node_port(web, NODE_B), NODE_B)
     cluster.apply(changed(web, externalTrafficPolicy="Cluster", healthCheckNodePort=None), pod(A1))
     for node in (NODE_A, NODE_B):
         becomes_health(OUTSIDE, node, port, None)

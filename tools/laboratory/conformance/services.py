@@ -254,4 +254,4 @@ def other_service_cidr(cluster):
         reaches(client, cluster_ip(web), [A1, B1])
         reaches(client, node_port(web, NODE_A), [A1, B1])
     # What is nobody's in the block is dropped, as in the first one.
-    dropped(A_CLIENT, cluster_ip(web)._replace(address="10.99.0.8"))
+    dropped(cluster, A_CLIENT, cluster_ip(web)._replace(address="10.99.0.8"), NODE_A, "no_service")
