@@ -91,9 +91,24 @@ class Daemon:
 
     def reload(self):
         """Makes the daemon take up manifests that differ; they are in force when this returns."""
-        before = self._read().count(" reloaded: ")
+        fault = self._reload()
+        if fault:
+            raise RuntimeError("%s: %s" % (self.node.name, fault))
+
+    def refusal(self):
+        """Why manifests that differ are refused; what was before is in force then. Nothing if they are taken up."""
+        return self._reload()
+
+    def _reload(self):
+        before = self._read()
         self.process.send_signal(signal.SIGHUP)
-        self._wait(lambda text: text.count(" reloaded: ") > before, "did not reload")
+
+        def is_done(text):
+            return any(text.count(words) > before.count(words) for words in (" reloaded: ", "manifests refused: "))
+
+        self._wait(is_done, "did not reload")
+        last = self._read()[len(before):].strip().splitlines()[-1]
+        return last.partition("manifests refused: ")[2] or None
 
     def _read(self):
         with open(self.log) as log:
@@ -101,9 +116,8 @@ class Daemon:
 
     def _wait(self, is_done, complaint, seconds=20):
         end = time.monotonic() + seconds
-        refused = self._read().count("manifests refused")
         while not is_done(text := self._read()):
-            if self.process.poll() is not None or time.monotonic() > end or text.count("manifests refused") > refused:
+            if self.process.poll() is not None or time.monotonic() > end:
                 last = "; ".join(text.splitlines()[-3:])
                 raise RuntimeError("the daemon of %s %s: %s" % (self.node.name, complaint, last))
             time.sleep(0.005)
@@ -166,13 +180,22 @@ class Cluster:
 
     def apply(self, *items, zones=("zone-a", "zone-b")):
         """Makes these objects all there is, beside the Nodes; in force on both nodes when this returns."""
+        self._write(items, zones)
+        for daemon in self.daemons.values():
+            daemon.reload()
+
+    def refusal(self, *items):
+        """Why these objects are refused by both nodes; nothing if one takes them."""
+        self._write(items, ("zone-a", "zone-b"))
+        reasons = [daemon.refusal() for daemon in self.daemons.values()]
+        return reasons[0] if all(reasons) else None
+
+    def _write(self, items, zones):
         self._generation += 1
         # Something differs each time, so that each daemon says that it has reloaded.
         marker = objects.external_name("generation", "g%d.example" % self._generation)
         for daemon in self.daemons.values():
             daemon.write([*self._nodes(zones), marker, *items])
-        for daemon in self.daemons.values():
-            daemon.reload()
 
     def restart(self, node):
         """Ends the daemon of a node and starts it again."""

@@ -144,6 +144,18 @@ def out_of_window(cluster):
         expect(not packet[20 + 13] & 4, "a RST was sent")
 
 
+def _becomes_close_wait(daemon, port):
+    """The flow of the client with a port comes to CLOSE_WAIT, with an hour left."""
+    end = time.monotonic() + 3
+    while True:
+        flows = daemon.get("/v1/conntrack?protocol=tcp&sport=%d&src=%s" % (port, A_CLIENT.address))
+        found = [(flow["state"].upper(), flow["expiresSeconds"]) for flow in flows]
+        if len(found) == 1 and found[0][0] == "CLOSE_WAIT" and 3540 <= found[0][1] <= 3600:
+            return
+        expect(time.monotonic() < end, "half-closed flows are %s" % found)
+        time.sleep(0.02)
+
+
 @row("kube_proxy.go", 74, "should set TCP CLOSE_WAIT timeout [Privileged]")
 def close_wait(cluster):
     web = cluster.service("web", tcp(80, 8085))
@@ -155,10 +167,4 @@ def close_wait(cluster):
             with connect(A_CLIENT, target, 3) as client, server.accept()[0]:
                 port = client.getsockname()[1]
                 client.shutdown(socket.SHUT_WR)
-                time.sleep(0.2)
-                flows = cluster.daemons[NODE_A].get("/v1/conntrack?protocol=tcp&sport=%d&src=%s" % (port, A_CLIENT.address))
-                found = [(flow["state"].upper(), flow["expiresSeconds"]) for flow in flows]
-                expect(
-                    len(found) == 1 and found[0][0] == "CLOSE_WAIT" and 3540 <= found[0][1] <= 3600,
-                    "half-closed flows are %s" % found,
-                )
+                _becomes_close_wait(cluster.daemons[NODE_A], port)

@@ -93,37 +93,11 @@ def restarted(cluster):
     reaches(OUTSIDE, node_port(two, NODE_A), [A1, B1])
 
 
-@row("service.go", 1287, "should be able to create a functioning NodePort service")
-def functioning_node_port(cluster):
-    web = cluster.service("web", tcp(), node_ports=True)
-    cluster.apply(web, pod(A1), pod(B1))
-    address = resolve(A_CLIENT, "web.default.svc.cluster.local")
-    expect(address == cluster_ip(web).address, "the name resolves to %s" % address)
-    for target in (cluster_ip(web), node_port(web, NODE_A), node_port(web, NODE_B)):
-        reaches(A_CLIENT, target, [A1, B1])
-        reaches(B_CLIENT, target, [A1, B1])
-
-
 @row("service.go", 1313, "should be possible to connect to a service via ExternalIP when the external IP is not assigned to a node")
 def external(cluster):
     web = cluster.service("web", tcp(), externalIPs=["203.0.113.250"])
     cluster.apply(web, pod(A1), pod(B1))
     reaches(A_CLIENT, external_ip(web), [A1, B1])
-
-
-@row(
-    "service.go", 1350, "should be able to update service type to NodePort listening on same port number but different protocols"
-)
-def two_protocols(cluster):
-    web = cluster.service("web", tcp())
-    number = cluster.port()
-    both = changed(web, type="NodePort", ports=[tcp(node=number), udp(node=number)])
-    cluster.apply(web, pod(A1), pod(B1))
-    reaches(A_CLIENT, cluster_ip(web), [A1, B1])
-    cluster.apply(both, pod(A1), pod(B1))
-    for index in (0, 1):
-        for target in (cluster_ip(both, index), node_port(both, NODE_A, index), node_port(both, NODE_B, index)):
-            reaches(A_CLIENT, target, [A1, B1])
 
 
 @row("service.go", 1423, "should be able to change the type from ExternalName to ClusterIP", node_ports=False)
