@@ -44,7 +44,8 @@ struct RunCommand: AsyncParsableCommand {
         LoggingSystem.bootstrap { label in StreamLogHandler.standardError(label: label) }
         var logger = Logger(label: "culvert")
         logger.logLevel = cluster.quiet ? .error : level
-        // Before they are read, so that no change is missed.
+        // Both before they are read, so that no change and no order is missed.
+        let hangups = await UnixSignalsSequence(trapping: .sighup)
         let manifests = ManifestSnapshot(cluster.manifests)
         let (loaded, loader) = try cluster.loadForDaemon()
         let settings = DaemonSettings(
@@ -72,7 +73,9 @@ struct RunCommand: AsyncParsableCommand {
                         successTerminationBehavior: .gracefullyShutdownGroup,
                         failureTerminationBehavior: .gracefullyShutdownGroup
                     )
-                } + [.init(service: ReloadSignal(daemon: daemon), successTerminationBehavior: .ignore)],
+                } + [
+                    .init(service: ReloadSignal(daemon: daemon, signals: hangups), successTerminationBehavior: .ignore)
+                ],
                 gracefulShutdownSignals: [.sigterm, .sigint],
                 logger: logger
             )

@@ -197,9 +197,9 @@ class Cluster:
         for daemon in self.daemons.values():
             daemon.write([*self._nodes(zones), marker, *items])
 
-    def restart(self, node):
-        """Ends the daemon of a node and starts it again."""
-        self.daemons[node].stop()
+    def restart(self, node, number=signal.SIGTERM):
+        """Ends the daemon of a node with a signal and starts it again."""
+        self.daemons[node].stop(number)
         self.daemons[node].start()
         # The route went with the interface.
         self.balance_to(node)

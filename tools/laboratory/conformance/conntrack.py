@@ -144,12 +144,13 @@ def out_of_window(cluster):
         expect(not packet[20 + 13] & 4, "a RST was sent")
 
 
-def _becomes_close_wait(daemon, port):
-    """The flow of the client with a port comes to CLOSE_WAIT, with an hour left."""
+def _becomes_close_wait(daemon, port, target):
+    """The flow of the client from a port to a target comes to CLOSE_WAIT, with an hour left."""
+    place = "%s:%d" % (target.address, target.port)
     end = time.monotonic() + 3
     while True:
         flows = daemon.get("/v1/conntrack?protocol=tcp&sport=%d&src=%s" % (port, A_CLIENT.address))
-        found = [(flow["state"].upper(), flow["expiresSeconds"]) for flow in flows]
+        found = [(flow["state"].upper(), flow["expiresSeconds"]) for flow in flows if flow["destination"] == place]
         if len(found) == 1 and found[0][0] == "CLOSE_WAIT" and 3540 <= found[0][1] <= 3600:
             return
         expect(time.monotonic() < end, "half-closed flows are %s" % found)
@@ -167,4 +168,4 @@ def close_wait(cluster):
             with connect(A_CLIENT, target, 3) as client, server.accept()[0]:
                 port = client.getsockname()[1]
                 client.shutdown(socket.SHUT_WR)
-                _becomes_close_wait(cluster.daemons[NODE_A], port)
+                _becomes_close_wait(cluster.daemons[NODE_A], port, target)

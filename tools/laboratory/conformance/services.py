@@ -1,4 +1,6 @@
 """service.go: how Services come, change and go, and what reaches them."""
+import signal
+
 from conformance.clients import resolve
 from conformance.expectations import answers_at, dropped, expect, reaches, refused, sees, unreached
 from conformance.members import A1, A2, A_CLIENT, B1, B_CLIENT, NODE_A, NODE_B, OUTSIDE
@@ -87,10 +89,15 @@ def restarted(cluster):
     one, two = cluster.service("web-1", tcp()), cluster.service("web-2", tcp(), node_ports=True)
     cluster.apply(one, two, pod(A1), pod(B1))
     reaches(A_CLIENT, cluster_ip(one), [A1, B1])
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        cluster.restart(NODE_A, number)
+        reaches(A_CLIENT, cluster_ip(one), [A1, B1])
+        reaches(A_CLIENT, cluster_ip(two), [A1, B1])
+        reaches(OUTSIDE, node_port(two, NODE_A), [A1, B1])
     cluster.restart(NODE_A)
-    reaches(A_CLIENT, cluster_ip(one), [A1, B1])
-    reaches(A_CLIENT, cluster_ip(two), [A1, B1])
-    reaches(OUTSIDE, node_port(two, NODE_A), [A1, B1])
+    # It follows its manifests from its first moment.
+    cluster.apply(one, two, pod(A1))
+    reaches(A_CLIENT, cluster_ip(one), [A1])
 
 
 @row("service.go", 1313, "should be possible to connect to a service via ExternalIP when the external IP is not assigned to a node")
