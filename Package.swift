@@ -128,7 +128,7 @@ if Context.environment["CULVERT_BENCH"] != nil {
     package.targets.append(
         .executableTarget(
             name: "culvert-bench",
-            dependencies: ["Datapath", "Wire"],
+            dependencies: ["Datapath", "Tables", "Wire"],
             path: "tools/benchmarks/memory",
             exclude: ["section.py"],
             swiftSettings: settings

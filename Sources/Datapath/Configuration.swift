@@ -17,6 +17,14 @@ package struct DatapathConfiguration: Sendable {
         case drop
     }
 
+    /// Whether a sender is told that resources are used up.
+    package enum ResourceErrors: String, Sendable, CaseIterable {
+        /// The packet is dropped silently.
+        case drop
+        /// An ICMP error, "administratively prohibited", goes back now and then (RFC 5508 section 4.2).
+        case icmp
+    }
+
     /// The node's addresses, the primary one first; may be empty.
     package var nodeAddresses: [IPv4Address] = []
     /// What a node address becomes where the node talks to itself; routed back by the live host interface.
@@ -39,6 +47,12 @@ package struct DatapathConfiguration: Sendable {
     package var resetsDeletedEndpoints = false
     /// How many flows can be tracked at once.
     package var conntrackCapacity = 262_144
+    /// How many half-open connections one source may have; nil for an eighth of the table.
+    package var halfOpenPerSource: Int?
+    /// Whether segments that do not fit their connection are dropped.
+    package var strict = false
+    /// What becomes of a packet for which there is no room: no flow, no port, no place among the fragments.
+    package var resourceErrors = ResourceErrors.drop
     /// How long flows and incomplete datagrams are kept.
     package var timeouts = Timeouts()
     /// Whether TCP, UDP and ICMP checksums are verified and bad ones counted.
@@ -49,6 +63,9 @@ package struct DatapathConfiguration: Sendable {
     package var reconstructsReplies = false
     /// The seed of every choice: backends, ports, hashes.
     package var seed: UInt64 = 1
+
+    /// How many half-open connections one source may have.
+    var halfOpenLimit: Int { halfOpenPerSource ?? max(conntrackCapacity / 8, 1) }
 
     /// The defaults: no addresses, nothing that depends on a cluster.
     package init() {}

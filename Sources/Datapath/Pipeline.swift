@@ -29,6 +29,7 @@ package struct Pipeline: ~Copyable {
     /// Round-robin: how many flows each ServicePort had, by its number; numbers beyond share a place.
     var turns = FixedArray<UInt32>(count: 65536)
     var errorRate = TokenBucket(perSecond: 1000, burst: 50)
+    var shortageReports: SourceRate
     var generator: SplitMix64
     /// How far flows and remembered clients were held against the service table since it came.
     var flowWalk = CircularWalk()
@@ -62,6 +63,7 @@ package struct Pipeline: ~Copyable {
         usablePorts = UsablePorts(nodePorts: configuration.nodePortRange, services: services)
         primaryAddress = configuration.nodeAddresses.first ?? .any
         tracker = FlowTracker(configuration.timeouts)
+        shortageReports = SourceRate(seed: configuration.seed ^ 0x5a7e)
     }
 
     /// Decides about all packets of a batch and rewrites them in place; what leaves is in `batch.emissions`.
@@ -89,7 +91,8 @@ package struct Pipeline: ~Copyable {
         var packet = batch.packets[number]
         let firstEmission = batch.emissionCount
         batch.beginPacket()
-        let outcome = itinerary(&packet, number, &batch)
+        var outcome = itinerary(&packet, number, &batch)
+        outcome = reportShortage(outcome, &packet, number, &batch)
         settleDatagram(packet, outcome, number, &batch)
         packet.verdict = outcome.verdict
         packet.reason = outcome.reason
@@ -121,7 +124,7 @@ package struct Pipeline: ~Copyable {
     ///
     /// `now` is in nanoseconds of the packets' clock; at most `budget` flows are looked at.
     package mutating func expire(now: UInt64, budget: Int = 256) {
-        counters.flowsExpired &+= UInt64(truncatingIfNeeded: flows.expire(now: now, budget: budget))
+        flows.expire(now: now, budget: budget)
         dropExpired(now: now)
         affinity.expire(now: now, budget: budget)
     }
@@ -134,31 +137,4 @@ struct Outcome {
 
     static func drop(_ reason: DropReason) -> Outcome { Outcome(verdict: .drop, reason: reason) }
     static func sent(_ verdict: Verdict) -> Outcome { Outcome(verdict: verdict, reason: .none) }
-}
-
-/// Limits how often something happens: `burst` at once, `perSecond` in the long run (RFC 1812 section 4.3.2.8).
-struct TokenBucket: BitwiseCopyable {
-    /// In billionths of a token.
-    private var tokens: UInt64
-    private var last: UInt64 = 0
-    private let perSecond: UInt64
-    private let full: UInt64
-
-    init(perSecond: UInt64, burst: UInt64) {
-        self.perSecond = perSecond
-        full = burst * 1_000_000_000
-        tokens = full
-    }
-
-    /// Takes a token, if there is one at this time.
-    mutating func take(now: UInt64) -> Bool {
-        if now > last {
-            let (gained, overflow) = (now &- last).multipliedReportingOverflow(by: perSecond)
-            tokens = overflow ? full : min(full, tokens &+ min(gained, full))
-            last = now
-        }
-        guard tokens >= 1_000_000_000 else { return false }
-        tokens -= 1_000_000_000
-        return true
-    }
 }

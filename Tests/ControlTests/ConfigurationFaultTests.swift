@@ -64,6 +64,14 @@ struct ConfigurationFaultTests {
             #"conntrack.checksums: "verfy" is not one of trust, verify; did you mean verify?"#
         ),
         FaultCase(
+            "conntrack: {halfOpenPerSource: 63}",
+            #"conntrack.halfOpenPerSource: "63" is not a whole number from 64 to 16777216"#
+        ),
+        FaultCase(
+            "conntrack: {resourceErrors: reject}",
+            #"conntrack.resourceErrors: "reject" is not one of drop, icmp"#
+        ),
+        FaultCase(
             "cluster: {nodePortAddresses: none}",
             #"cluster.nodePortAddresses: "none" is not primary, all or a list of blocks"#
         ),

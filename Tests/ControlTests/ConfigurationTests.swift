@@ -62,6 +62,7 @@ struct ConfigurationTests {
         #expect(read.conntrack.capacity == 262_144)
         #expect(read.conntrack.midstream == .refuse)
         #expect(!read.conntrack.strict)
+        #expect(read.conntrack.halfOpenPerSource == nil && read.conntrack.resourceErrors == .drop)
         #expect(read.conntrack.timeouts.tcpEstablished == 86_400_000_000_000)
         #expect(read.conntrack.checksums == .verify)
         #expect(read.state == "/run/culvert")
@@ -88,7 +89,8 @@ struct ConfigurationTests {
             node: {name: b, loopAddress: 169.254.1.1}
             cluster: {nodePortRange: 80-80, nodePortAddresses: [10.0.0.0/8, 192.0.2.0/24], domain: example.org}
             proxy: {masqueradeAll: true, algorithm: round-robin, maglevTableSize: 251, unknownPorts: drop}
-            conntrack: {capacity: 1, midstream: pickup, strict: true, checksums: trust}
+            conntrack: {capacity: 1, midstream: pickup, strict: true, checksums: trust, halfOpenPerSource: 64,
+              resourceErrors: icmp}
             interfaces:
             - {name: eth1, netns: /run/netns/deep/pod, address: 10.1.2.3/24, reaches: [10.9.0.0/16], mtu: 68, antiSpoof: false}
             state: none
@@ -108,6 +110,7 @@ struct ConfigurationTests {
         #expect(read.conntrack.capacity == 1)
         #expect(read.conntrack.midstream == .pickup)
         #expect(read.conntrack.strict)
+        #expect(read.conntrack.halfOpenPerSource == 64 && read.conntrack.resourceErrors == .icmp)
         #expect(read.conntrack.checksums == .trust)
         #expect(read.interfaces.map(\.label) == ["pod"])
         #expect(read.interfaces.map(\.address?.description) == ["10.1.2.3/24"])

@@ -70,7 +70,7 @@ struct DeterminismTests {
             let feeds = traffic.feeds(100)
             let treatments = harness.send(feeds)
             #expect(harness.accountingIssues == [])
-            #expect(harness.sharedTuples.isEmpty)
+            #expect(harness.sharedTuples.isEmpty && harness.areClassesRight)
             #expect(harness.flows.count == harness.pipeline.flows.count)
             #expect(harness.flows.count <= harness.pipeline.flows.capacity)
             for (feed, treatment) in zip(feeds, treatments) {

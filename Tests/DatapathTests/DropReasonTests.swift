@@ -155,9 +155,15 @@ struct DropReasonTests {
         Cause(reason: .sourceRange, input: Feed(tcp(W.outOfRange, 1, to: W.loadBalancer, 80))),
         Cause(reason: .conntrackNoState, input: Feed(tcp(W.client, 1, to: W.vip, 80, .ack))),
         Cause(
+            reason: .conntrackInvalid,
+            input: Feed(tcp(W.client, 1, to: W.vip, 80, .ack)),
+            before: [Feed(tcp(W.client, 1, to: W.vip, 80))],
+            change: { $0.configuration.strict = true }
+        ),
+        Cause(
             reason: .conntrackTableFull,
             input: Feed(plain),
-            before: [Feed(echo(W.client, to: W.outside))],
+            before: [Feed(tcp(W.client, 9, to: W.outside, 9, .ack))],
             change: { $0.configuration.conntrackCapacity = 1 }
         ),
         Cause(
@@ -206,8 +212,8 @@ struct DropReasonTests {
 
     /// Reasons that a packet gets in another test of this target, because they need more than one packet to be seen.
     private static let elsewhere: Set<DropReason> = [.fragmentTimeout, .fragmentTableFull, .conntrackReset]
-    /// Reasons that the pipeline never gives: strict windows are not tracked.
-    private static let notHere: Set<DropReason> = [.none, .conntrackInvalid]
+    /// What the pipeline never gives as a reason.
+    private static let notHere: Set<DropReason> = [.none]
 
     @Test("each cause gives its reason, a count, and no packet", arguments: causes.indices)
     func cause(index: Int) {

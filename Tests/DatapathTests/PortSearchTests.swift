@@ -14,6 +14,7 @@ struct PortSearchTests {
     private func world(_ capacity: Int, seed: UInt64 = 1) -> World {
         var world = World()
         world.configuration.conntrackCapacity = capacity
+        world.configuration.halfOpenPerSource = capacity
         world.configuration.seed = seed
         return world
     }

@@ -126,7 +126,7 @@ struct ReconciliationTests {
         let again = harness.send(tcp(W.client, 40000, to: W.vip, 80), at: 1)
         #expect(again.verdict == .forward && again.packet.backend.address == W.otherBackend)
         #expect(harness.flows.count == 1)
-        #expect(harness.flows.first?.originalPackets == 1 && harness.flows.first?.replyPackets == 0)
+        #expect(harness.flows.first?.counts.originalPackets == 1 && harness.flows.first?.counts.replyPackets == 0)
     }
 
     @Test("an address that goes to another Service with the same endpoint keeps its flows, under the new name")

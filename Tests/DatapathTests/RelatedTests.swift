@@ -131,7 +131,7 @@ struct RelatedTests {
         let after = harness.flows
         #expect(before.map(\.deadline) == after.map(\.deadline))
         #expect(before.map(\.state) == after.map(\.state))
-        #expect(before.map(\.originalPackets) == after.map(\.originalPackets))
+        #expect(before.map(\.counts.originalPackets) == after.map(\.counts.originalPackets))
         #expect(harness.send(udp(W.client, 40000, to: W.vip, 53), at: 20).packet.backend.port == 5353)
     }
 

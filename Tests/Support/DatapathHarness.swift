@@ -237,6 +237,15 @@ package final class DatapathHarness {
     /// Whether the maps of used ports say what the conntrack table says.
     package var isPortMapRight: Bool { pipeline.flows.arePortMapsRight }
 
+    /// Whether every flow is in the list and the count of its class, and no flow was lost or made up.
+    package var areClassesRight: Bool {
+        let counters = pipeline.counterSnapshot
+        let gone =
+            counters.expirations.total + counters.evictions.total + counters.flowsReplaced + counters.flowsFlushed
+            + counters.flowsReconciled
+        return pipeline.flows.areClassesRight && counters.flowsCreated == gone + UInt64(counters.flows.count)
+    }
+
     /// How many destinations have a map of used ports.
     package var portMapCount: Int { pipeline.maps.first { $0.name == "nat" }?.entries ?? 0 }
 

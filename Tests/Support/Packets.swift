@@ -1,6 +1,8 @@
 package import Wire
 
 /// A TCP segment between two endpoints, in one line.
+///
+/// The numbers are those of a connection whose sides both begin at 1000: a SYN, the answer to it, and first data.
 package func tcp(
     _ from: IPv4Address,
     _ port: UInt16,
@@ -13,7 +15,14 @@ package func tcp(
     var builder = PacketBuilder(from: from, to: to)
     builder.identification = 0x1234
     change(&builder)
-    return builder.tcp(port, toPort, flags: flags, payload: payload)
+    return builder.tcp(
+        port,
+        toPort,
+        flags: flags,
+        sequence: flags.contains(.syn) ? 1000 : 1001,
+        acknowledgment: flags.contains(.ack) ? 1001 : 0,
+        payload: payload
+    )
 }
 
 /// A UDP datagram between two endpoints, in one line.

@@ -66,6 +66,9 @@ package struct Cluster: Sendable {
         settings.midstream = configuration.conntrack.midstream
         settings.resetsDeletedEndpoints = configuration.conntrack.resetDeletedEndpoints
         settings.conntrackCapacity = configuration.conntrack.capacity
+        settings.halfOpenPerSource = configuration.conntrack.halfOpenPerSource
+        settings.strict = configuration.conntrack.strict
+        settings.resourceErrors = configuration.conntrack.resourceErrors
         settings.timeouts = configuration.conntrack.timeouts
         settings.verifiesChecksums = configuration.conntrack.checksums.map { $0 == .verify } ?? isReplay
         settings.takesIngressFromSource = isReplay

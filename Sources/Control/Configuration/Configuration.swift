@@ -83,10 +83,14 @@ package struct Configuration: Sendable {
         package var capacity = 262_144
         /// What becomes of TCP to a Service that begins without a SYN.
         package var midstream = DatapathConfiguration.Midstream.refuse
-        /// Whether segments that do not fit their connection are dropped; read, but without effect so far.
+        /// How many half-open connections one source may have; nil for an eighth of the capacity.
+        package var halfOpenPerSource: Int?
+        /// Whether segments that do not fit their connection are dropped.
         package var strict = false
         /// Whether TCP connections to deleted endpoints are reset; kube-proxy leaves them alone.
         package var resetDeletedEndpoints = false
+        /// Whether a sender is told that flows, ports or places for fragments are used up.
+        package var resourceErrors = DatapathConfiguration.ResourceErrors.drop
         /// How long flows live.
         package var timeouts = Timeouts()
         /// Whether checksums are verified; nil: a replay verifies, a live run trusts.

@@ -111,8 +111,10 @@ package enum ConfigurationReader {
     ) {
         section.integer("capacity", 1...16_777_216) { conntrack.capacity = $0 }
         section.choice("midstream", ["refuse": .refuse, "pickup": .pickup]) { conntrack.midstream = $0 }
+        section.integer("halfOpenPerSource", 64...16_777_216) { conntrack.halfOpenPerSource = $0 }
         section.bool("strict") { conntrack.strict = $0 }
         section.bool("resetDeletedEndpoints") { conntrack.resetDeletedEndpoints = $0 }
+        section.word("resourceErrors", DatapathConfiguration.ResourceErrors.self) { conntrack.resourceErrors = $0 }
         section.section("timeouts") { timeouts in
             for key in Timeouts.keys {
                 timeouts.duration(key.name) { conntrack.timeouts[keyPath: key.field] = $0 }

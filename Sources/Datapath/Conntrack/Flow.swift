@@ -18,8 +18,8 @@ package struct Flow: TimerElement, Sendable {
     package var state: FlowState
     /// What holds for the flow as a whole.
     package var flags: FlowFlags
-    /// Counts how often the record was used, so that a stale reference is noticed.
-    package var generation: UInt32
+    /// A number that a SYN or an ACK carried which was let through without effect: see `FlowFlags.notedSYN`.
+    var noted: UInt32
     /// When the flow ends unless another packet comes, in nanoseconds of the pipeline's clock.
     package var deadline: UInt64
     /// What the client's packets add to the complement of the IP header checksum (RFC 1624), the TTL's decrement included.
@@ -39,26 +39,19 @@ package struct Flow: TimerElement, Sendable {
     /// The number of the flow in events: counts from 1, never reused.
     package var identifier: UInt64
 
-    // Second line: counters, and what only changes of state touch.
-    /// Packets from the client; wraps around.
-    package var originalPackets: UInt32
-    /// Packets to the client; wraps around.
-    package var replyPackets: UInt32
-    /// Bytes from the client, IP headers included.
-    package var originalBytes: UInt64
-    /// Bytes to the client, IP headers included.
-    package var replyBytes: UInt64
+    // Second line: counters, windows, and what only the timer wheel touches.
+    /// Packets and bytes of both directions.
+    package var counts: FlowCounts
     /// Sequence numbers and windows of TCP.
     package var windows: TCPWindows
-    /// The next flow in the same slot of the timer wheel, 0 for none.
+    /// How the client asked for the Service.
+    package var frontend: FrontendKind
+    /// The slot of the timer wheel plus one; 0 in none.
+    package var timerSlot: UInt16
+    /// The next flow in that slot, 0 for none.
     package var nextTimer: UInt32
     /// The previous flow in that slot, 0 for the first.
     package var previousTimer: UInt32
-    /// The slot plus one; 0 in none.
-    package var timerSlot: UInt16
-    /// How the client asked for the Service.
-    package var frontend: FrontendKind
-    private var spare: UInt8
 
     /// The link of the slab's free list shares the place of a timer link: a free record is in no slot.
     package var link: UInt32 {
@@ -67,14 +60,14 @@ package struct Flow: TimerElement, Sendable {
     }
 
     /// A flow that was just seen for the first time.
-    init(original: FlowTuple, reply: FlowTuple, transport: TransportProtocol, generation: UInt32, identifier: UInt64) {
+    init(original: FlowTuple, reply: FlowTuple, transport: TransportProtocol, identifier: UInt64) {
         self.original = original
         self.reply = reply
         self.transport = transport
-        self.generation = generation
         self.identifier = identifier
         state = .none
         flags = []
+        noted = 0
         deadline = 0
         originalHeaderDelta = 0
         replyHeaderDelta = 0
@@ -83,16 +76,12 @@ package struct Flow: TimerElement, Sendable {
         originalEgress = 0
         replyEgress = 0
         service = 0
-        originalPackets = 0
-        replyPackets = 0
-        originalBytes = 0
-        replyBytes = 0
+        counts = FlowCounts()
         windows = TCPWindows()
+        frontend = .none
+        timerSlot = 0
         nextTimer = 0
         previousTimer = 0
-        timerSlot = 0
-        frontend = .none
-        spare = 0
         computeDeltas()
     }
 
@@ -125,7 +114,7 @@ package struct Flow: TimerElement, Sendable {
         let back = Self.delta(from: reply, to: original.reversed)
         originalHeaderDelta = Checksum.add(forth.addresses, decrement)
         replyHeaderDelta = Checksum.add(back.addresses, decrement)
-        // ICMP has no pseudo-header, and both ports stand for the one identifier.
+        // ICMP has no pseudo-header, and one port of each tuple is the identifier.
         if transport == .icmp {
             originalTransportDelta = Checksum.delta(from: original.sourcePort, to: reply.destinationPort)
             replyTransportDelta = Checksum.delta(from: reply.destinationPort, to: original.sourcePort)
@@ -179,24 +168,69 @@ package struct FlowFlags: OptionSet, Sendable, BitwiseCopyable {
     package static let translated = FlowFlags(rawValue: 1 << 1)
     /// The source was replaced by an address of the node.
     package static let masquerade = FlowFlags(rawValue: 1 << 2)
-    /// The last FIN came from the client (else from the other side).
-    package static let finFromOriginal = FlowFlags(rawValue: 1 << 3)
     /// A TCP connection whose endpoint is gone, and which is to be reset.
-    package static let orphaned = FlowFlags(rawValue: 1 << 8)
+    package static let orphaned = FlowFlags(rawValue: 1 << 3)
+    /// The original side may be sent selective acknowledgments (RFC 2018).
+    static let originalPermitsSACK = FlowFlags(rawValue: 1 << 4)
+    /// The reply side may.
+    static let replyPermitsSACK = FlowFlags(rawValue: 1 << 5)
+    /// The original side has acknowledged something, so that its `maxAck` counts.
+    static let originalAcknowledged = FlowFlags(rawValue: 1 << 6)
+    /// The reply side has.
+    static let replyAcknowledged = FlowFlags(rawValue: 1 << 7)
+    /// TCP that was picked up in its middle: nobody knows whether its windows are scaled, so they say nothing.
+    static let pickedUp = FlowFlags(rawValue: 1 << 8)
+    /// A SYN of the client on an open connection was let through; `noted` is what acknowledges it.
+    static let notedSYN = FlowFlags(rawValue: 1 << 9)
+    /// An answer to the first SYN that was no SYN was let through; `noted` is what it acknowledged.
+    static let notedACK = FlowFlags(rawValue: 1 << 10)
+    /// The SYN that was let through permits selective acknowledgments.
+    static let notedPermitsSACK = FlowFlags(rawValue: 1 << 11)
+
+    /// The shift count that the SYN offers which was let through; it has the four high bits.
+    var notedScale: UInt8 {
+        get { UInt8(truncatingIfNeeded: rawValue >> 12) }
+        set { rawValue = rawValue & 0x0fff | UInt16(newValue) << 12 }
+    }
+
+    @inline(__always) static func permitsSACK(_ direction: FlowDirection) -> FlowFlags {
+        direction == .original ? originalPermitsSACK : replyPermitsSACK
+    }
+
+    @inline(__always) static func acknowledged(_ direction: FlowDirection) -> FlowFlags {
+        direction == .original ? originalAcknowledged : replyAcknowledged
+    }
 }
 
-/// What nf_conntrack keeps of each side's sequence numbers.
-///
-/// Tracked in later work, laid out from the start because the record is a file format.
-package struct TCPWindows: Sendable, BitwiseCopyable {
-    var originalEnd: UInt32 = 0
-    var originalMaxEnd: UInt32 = 0
-    var originalMaxWindow: UInt32 = 0
-    var replyEnd: UInt32 = 0
-    var replyMaxEnd: UInt32 = 0
-    var replyMaxWindow: UInt32 = 0
-    var originalScale: UInt8 = 0
-    var replyScale: UInt8 = 0
-    var originalFlags: UInt8 = 0
-    var replyFlags: UInt8 = 0
+/// Packets and bytes of both directions of a flow, in 20 bytes.
+package struct FlowCounts: Equatable, Sendable, BitwiseCopyable {
+    /// Packets from the client; wraps around.
+    package private(set) var originalPackets: UInt32 = 0
+    /// Packets to the client; wraps around.
+    package private(set) var replyPackets: UInt32 = 0
+    private var originalLow: UInt32 = 0
+    private var replyLow: UInt32 = 0
+    private var originalHigh: UInt16 = 0
+    private var replyHigh: UInt16 = 0
+
+    /// Bytes from the client, IP headers included; 48 bits, then it wraps around.
+    package var originalBytes: UInt64 { UInt64(originalHigh) << 32 | UInt64(originalLow) }
+    /// Bytes to the client, IP headers included; 48 bits, then it wraps around.
+    package var replyBytes: UInt64 { UInt64(replyHigh) << 32 | UInt64(replyLow) }
+
+    /// Counts a packet of a direction.
+    @inline(__always) mutating func count(_ direction: FlowDirection, length: Int) {
+        let length = UInt32(truncatingIfNeeded: length)
+        if direction == .original {
+            originalPackets &+= 1
+            let (sum, carry) = originalLow.addingReportingOverflow(length)
+            originalLow = sum
+            if carry { originalHigh &+= 1 }
+        } else {
+            replyPackets &+= 1
+            let (sum, carry) = replyLow.addingReportingOverflow(length)
+            replyLow = sum
+            if carry { replyHigh &+= 1 }
+        }
+    }
 }

@@ -50,6 +50,26 @@ package enum FlowState: UInt8, Sendable, CaseIterable, BitwiseCopyable {
 
     /// Whether a SYN from the client begins a new connection with the same tuple at once.
     @inline(__always) var isReusable: Bool { self == .timeWait || self == .close }
+
+    /// Whether TCP is on its way out: a FIN or a RST was seen.
+    var isClosing: Bool {
+        switch self {
+        case .finWait, .closeWait, .lastAck, .timeWait, .close: true
+        default: false
+        }
+    }
+
+    /// What the flow is worth when room is needed.
+    var evictionClass: EvictionClass {
+        switch self {
+        case .none, .synSent, .synSent2, .synReceived: .halfOpen
+        case .lastAck, .timeWait, .close: .closed
+        case .finWait, .closeWait: .closing
+        case .unreplied, .icmpQuery: .unreplied
+        case .replied: .replied
+        case .established: .established
+        }
+    }
 }
 
 /// What a TCP segment means for the state of its connection.

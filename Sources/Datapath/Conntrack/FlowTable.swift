@@ -8,8 +8,11 @@ internal import Wire
 /// one or two of the record, and the pipeline asks for both a batch ahead. A record past its deadline counts as gone
 /// for whoever looks it up; the timer wheel clears it away later. Everything is numbered, nothing points, so that
 /// slab and index can be mapped files as they are.
-/// Limits: `capacity` flows, never more; a full table refuses (`ct.table_full`) what cannot take the place of a flow
-/// that matters less.
+/// Limits: `capacity` flows, never more. A full table gives up the flow that matters least (`EvictionClass`), and refuses
+/// (`ct.table_full`) when none may be given up. One source has at most `halfOpenLimit` half-open connections.
+/// Memory: 128 bytes for the record, 8 for the links of its class, 51 at most for the index, 2 for maps of ports, and what
+/// does not grow with the flows: 192 bytes a flow from 32,768 flows on. All of it is asked for once, and touched as it
+/// is needed.
 package struct FlowTable: ~Copyable {
     /// The records, by number; the index and the timer wheel refer to them.
     package var flows: Slab<Flow>
@@ -17,7 +20,12 @@ package struct FlowTable: ~Copyable {
     var wheel = TimerWheel()
     /// The ports in use towards crowded destinations.
     var ports: PortMaps
+    private(set) var lists: EvictionLists
+    /// How many half-open connections each source has.
+    private var halfOpen: CountMinSketch
     let hash: SeededHash
+    /// Flows that were cleared away at the end of their time, by what they were.
+    package private(set) var expirations = ClassCounts()
     /// The number of the last flow that was entered.
     package var lastIdentifier: UInt64 = 0
 
@@ -25,6 +33,9 @@ package struct FlowTable: ~Copyable {
     package init(capacity: Int, seed: UInt64) {
         flows = Slab(capacity: capacity)
         index = BucketIndex(capacity: capacity * 2)
+        lists = EvictionLists(capacity: capacity)
+        // So wide that a table full of half-open flows adds 32 to each count, half of the least limit.
+        halfOpen = CountMinSketch(width: max(capacity / 32, 4096))
         hash = SeededHash(seed: seed)
         ports = PortMaps(capacity: PortMaps.capacity(flows: capacity), seed: seed ^ 0x9047)
     }
@@ -34,7 +45,12 @@ package struct FlowTable: ~Copyable {
     /// How many flows the table can have.
     package var capacity: Int { flows.capacity }
     /// The memory that a full table takes, in bytes.
-    package var byteCount: Int { flows.byteCount + index.byteCount }
+    package var byteCount: Int {
+        flows.byteCount + index.byteCount + lists.byteCount + halfOpen.byteCount + ports.byteCount
+            + wheel.heads.byteCount
+    }
+    /// How many flows are in each class, those included whose time is over but which were not cleared away yet.
+    package var classes: ClassCounts { lists.counts }
 
     /// The flow that a tuple belongs to at a time, and in which direction.
     @inline(__always) func find(
@@ -74,12 +90,10 @@ package struct FlowTable: ~Copyable {
         clear(reply, transport, now: now)
         guard let number = flows.allocate() else { return nil }
         lastIdentifier &+= 1
-        let generation = flows[number].generation &+ 1
         flows[number] = Flow(
             original: original,
             reply: reply,
             transport: transport,
-            generation: generation,
             identifier: lastIdentifier
         )
         let entered =
@@ -92,13 +106,78 @@ package struct FlowTable: ~Copyable {
         return number
     }
 
-    /// Puts a flow whose deadline is set into the timer wheel.
-    mutating func arm(_ number: UInt32) { wheel.insert(number, in: &flows) }
-
-    /// Moves a flow in the timer wheel whose deadline became an earlier one; a later one needs nothing.
-    mutating func rearm(_ number: UInt32) {
-        wheel.remove(number, in: &flows)
+    /// Puts a flow whose state and deadline are set into the timer wheel and its class.
+    mutating func arm(_ number: UInt32) {
         wheel.insert(number, in: &flows)
+        enterClass(number)
+    }
+
+    /// Follows a flow whose state was `old`, and which until now was to end at `deadline`.
+    mutating func follow(_ number: UInt32, from old: FlowState, deadline: UInt64) {
+        // A later deadline needs nothing: the wheel looks at it when the earlier one comes.
+        if flows[number].deadline < deadline {
+            wheel.remove(number, in: &flows)
+            wheel.insert(number, in: &flows)
+        }
+        if flows[number].state.evictionClass != old.evictionClass {
+            leaveClass(number, old.evictionClass)
+            enterClass(number)
+        }
+    }
+
+    private mutating func enterClass(_ number: UInt32) {
+        let eviction = flows[number].state.evictionClass
+        lists.enter(number, eviction)
+        if eviction == .halfOpen { halfOpen.add(hash(flows[number].original.source)) }
+    }
+
+    private mutating func leaveClass(_ number: UInt32, _ eviction: EvictionClass) {
+        lists.leave(number, eviction)
+        if eviction == .halfOpen { halfOpen.remove(hash(flows[number].original.source)) }
+    }
+
+    /// Whether the lists and counts of the classes say what the records say; for tests.
+    package var areClassesRight: Bool {
+        var found = ClassCounts()
+        var halfOpenSources = 0
+        var number: UInt32 = 1
+        while number < flows.highWater {
+            if flows[number].transport.rawValue != 0 {
+                let eviction = flows[number].state.evictionClass
+                found[eviction] &+= 1
+                if eviction == .halfOpen && halfOpenCount(flows[number].original.source) == 0 { halfOpenSources += 1 }
+            }
+            number &+= 1
+        }
+        for eviction in EvictionClass.allCases where eviction.isEvictable {
+            var listed: UInt64 = 0
+            var next = lists.oldest(eviction)
+            while next != 0 && listed <= found[eviction] {
+                guard flows[next].state.evictionClass == eviction else { return false }
+                listed &+= 1
+                next = lists.following(next)
+            }
+            if listed != found[eviction] { return false }
+        }
+        return found == lists.counts && halfOpenSources == 0
+    }
+
+    private func hash(_ source: IPv4Address) -> UInt64 { hash(UInt64(source.bits), 0) }
+
+    /// How many half-open connections a source has; now and then a little more than that (`CountMinSketch`).
+    func halfOpenCount(_ source: IPv4Address) -> Int { Int(halfOpen.count(hash(source))) }
+
+    /// Gives up the flow that matters least and says what it was; nil when none may be given up.
+    mutating func evict() -> EvictionClass? {
+        for place in EvictionClass.evictable.indices {
+            let eviction = EvictionClass.evictable[place]
+            let victim = lists.oldest(eviction)
+            if victim != 0 {
+                remove(victim)
+                return eviction
+            }
+        }
+        return nil
     }
 
     /// Removes what stands under a tuple past its time, so that the tuple is free.
@@ -107,8 +186,14 @@ package struct FlowTable: ~Copyable {
             tuple.hash(transport, hash),
             where: { matches(FlowReference(bits: $0), tuple, transport) }
         ) {
-            remove(FlowReference(bits: bits).number)
+            expire(FlowReference(bits: bits).number)
         }
+    }
+
+    /// Takes a flow out whose time is over.
+    private mutating func expire(_ number: UInt32) {
+        expirations[flows[number].state.evictionClass] &+= 1
+        remove(number)
     }
 
     /// Takes a flow out, both its tuples and its timer.
@@ -121,19 +206,15 @@ package struct FlowTable: ~Copyable {
         ports.remove(original, transport)
         ports.remove(reply, transport)
         wheel.remove(number, in: &flows)
+        leaveClass(number, flows[number].state.evictionClass)
         flows[number].transport = TransportProtocol(rawValue: 0)
         flows.release(number)
     }
 
-    /// Clears away flows past their deadline, looking at `budget` of them at most; returns how many went.
-    package mutating func expire(now: UInt64, budget: Int) -> Int {
-        guard wheel.isDue(now) else { return 0 }
+    /// Clears away flows past their deadline, looking at `budget` of them at most.
+    package mutating func expire(now: UInt64, budget: Int) {
+        guard wheel.isDue(now) else { return }
         var left = budget
-        var removed = 0
-        while let number = wheel.nextExpired(now, in: &flows, budget: &left) {
-            remove(number)
-            removed &+= 1
-        }
-        return removed
+        while let number = wheel.nextExpired(now, in: &flows, budget: &left) { expire(number) }
     }
 }

@@ -1,8 +1,11 @@
 internal import Tables
 internal import Wire
 
-/// Moves flows from state to state: the rules of `TCPTransition` and `Timeouts`, laid out as flat tables so that an
-/// established packet costs one load each.
+/// Moves flows from state to state: the rules of `TCPTransition` and `Timeouts`, laid out as flat tables, and the windows.
+///
+/// Theory of operation: a segment without SYN, FIN and RST that plainly lies in the windows of an established connection
+/// takes the short way in here. All others go to `trackTCP`, which tells what fits from what is let through without
+/// effect and from what is invalid.
 struct FlowTracker: ~Copyable {
     /// By direction, event and state: the next state, or one of the two marks below.
     private var transitions: FixedArray<UInt8>
@@ -12,6 +15,16 @@ struct FlowTracker: ~Copyable {
     private static let ignored: UInt8 = 0xfe
     private static let invalid: UInt8 = 0xff
     private static let stateCount = 16
+
+    /// What tracking says of a packet of a known flow.
+    enum Judgment: UInt8 {
+        /// It belongs there: state, windows and deadline follow it.
+        case fits
+        /// It is let through without effect: whom it goes to will know what to make of it.
+        case ignored
+        /// It cannot belong to the flow as it stands, and nothing was changed.
+        case invalid
+    }
 
     init(_ timeouts: Timeouts) {
         transitions = FixedArray(count: 2 * 8 * Self.stateCount)
@@ -36,27 +49,64 @@ struct FlowTracker: ~Copyable {
         (Int(direction.rawValue) << 3 | Int(event.rawValue)) << 4 | Int(state.rawValue)
     }
 
-    /// Enters a packet of an existing flow.
-    ///
-    /// Returns false when it does not fit the flow's state; it is translated all the same (the liberal rule), but
-    /// neither changes the state nor prolongs it.
-    @inline(__always) func update(_ flow: inout Flow, _ direction: FlowDirection, flags: TCPFlags, now: UInt64) -> Bool
-    {
-        var state = flow.state
+    /// What a segment means for a connection by its flags alone.
+    func transition(_ event: TCPEvent, _ direction: FlowDirection, in state: FlowState) -> TCPTransition {
+        let next = transitions[Self.slot(direction, event, state)]
+        if next == Self.ignored { return .ignored }
+        return FlowState(rawValue: next).map { .to($0) } ?? .invalid
+    }
+
+    /// Enters a packet of an existing flow, whose transport header is at `place` of `frame`, `length` bytes with what it
+    /// carries.
+    @inline(__always) func update(
+        _ flow: inout Flow,
+        _ direction: FlowDirection,
+        _ frame: RawSpan,
+        at place: Int,
+        length: Int,
+        flags: TCPFlags,
+        now: UInt64
+    ) -> Judgment {
         switch flow.transport {
         case .tcp:
-            let next = transitions[Self.slot(direction, TCPEvent(flags), state)]
-            if next >= Self.ignored { return next == Self.ignored }
-            state = FlowState(rawValue: next) ?? state
+            if Self.advance(&flow, direction, frame, at: place, length: length, flags: flags) {
+                flow.deadline = now &+ durations[Int(FlowState.established.rawValue)]
+                return .fits
+            }
+            return trackTCP(&flow, direction, frame, at: place, length: length, flags: flags, now: now)
         case .udp:
-            if direction == .reply { state = .replied }
+            if direction == .reply { flow.state = .replied }
         default:
             break
         }
+        settle(&flow, direction, in: flow.state, now: now)
+        return .fits
+    }
+
+    /// The short way of an established connection: false, with nothing changed, when a closer look is needed.
+    @inline(__always) private static func advance(
+        _ flow: inout Flow,
+        _ direction: FlowDirection,
+        _ frame: RawSpan,
+        at place: Int,
+        length: Int,
+        flags: TCPFlags
+    ) -> Bool {
+        // Both sides are known, nothing was let through that is still to be answered, and no SACK block can be there.
+        let known: FlowFlags = [.originalAcknowledged, .replyAcknowledged]
+        guard flow.state == .established, flow.flags.intersection(known.union([.notedSYN, .notedACK])) == known,
+            flags.intersection([.fin, .syn, .rst, .ack]) == .ack
+        else { return false }
+        let segment = SegmentVariables(frame, at: place, length: length, flags: flags)
+        guard segment.optionsLength == 0 || TCPOptions.areTimestampsOnly(frame, segment.options) else { return false }
+        return flow.windows.advance(direction, segment)
+    }
+
+    /// Sets the state that a packet led to, and the deadline that follows from it.
+    @inline(__always) func settle(_ flow: inout Flow, _ direction: FlowDirection, in state: FlowState, now: UInt64) {
         if direction == .reply && !flow.flags.contains(.seenReply) { flow.flags.insert(.seenReply) }
         flow.state = state
         flow.deadline = now &+ durations[Int(state.rawValue)]
-        return true
     }
 
     /// Ends a connection on both sides' behalf.
@@ -66,20 +116,19 @@ struct FlowTracker: ~Copyable {
     }
 
     /// The state of a flow after its first packet.
-    func begin(_ flow: inout Flow, flags: TCPFlags, now: UInt64) {
+    func begin(_ flow: inout Flow, _ packet: Packet, _ frame: RawSpan) {
         switch flow.transport {
         case .tcp:
-            switch TCPEvent(flags) {
-            case .syn: flow.state = .synSent
-            case .rst: flow.state = .close
-            // Half of a handshake is no connection yet, and must not live as long as one.
-            case .synAck: flow.state = .synReceived
-            case .fin: flow.state = .finWait
-            default: flow.state = .established  // picked up in the middle
-            }
+            let segment = SegmentVariables(
+                frame,
+                at: Int(packet.headerLength),
+                length: packet.carriedLength,
+                flags: packet.flags
+            )
+            beginTCP(&flow, segment, frame)
         case .udp: flow.state = .unreplied
         default: flow.state = .icmpQuery
         }
-        flow.deadline = now &+ durations[Int(flow.state.rawValue)]
+        flow.deadline = packet.now &+ durations[Int(flow.state.rawValue)]
     }
 }

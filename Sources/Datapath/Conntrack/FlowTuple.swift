@@ -3,15 +3,16 @@ package import Wire
 
 /// One direction of a flow: from where to where, as the packets of that direction carry it.
 ///
-/// For ICMP queries both ports are the identifier, so that a reply is the reverse of its request.
+/// For ICMP the source port of a query and the destination port of its reply are the identifier, and the other port is one
+/// more. So a reply is the reverse of its query, and never looks like a query of the other side.
 package struct FlowTuple: Hashable, Sendable, BitwiseCopyable {
     /// The source address.
     package var source: IPv4Address
     /// The destination address.
     package var destination: IPv4Address
-    /// The source port in host byte order, or the identifier of an ICMP query.
+    /// The source port in host byte order; see above for ICMP.
     package var sourcePort: UInt16
-    /// The destination port in host byte order, or the same identifier.
+    /// The destination port in host byte order; see above for ICMP.
     package var destinationPort: UInt16
 
     /// A tuple from its four parts.
@@ -37,6 +38,12 @@ package struct FlowTuple: Hashable, Sendable, BitwiseCopyable {
         )
     }
 
+    /// Puts the identifier of an ICMP query, or of the reply to one, in the place of the ports.
+    @inlinable package mutating func setIdentifier(_ identifier: UInt16, isReply: Bool) {
+        sourcePort = isReply ? identifier &+ 1 : identifier
+        destinationPort = isReply ? identifier : identifier &+ 1
+    }
+
     /// Compares all parts without a branch.
     @inlinable package static func == (left: FlowTuple, right: FlowTuple) -> Bool {
         let addresses = (left.source.bits ^ right.source.bits) | (left.destination.bits ^ right.destination.bits)
@@ -59,6 +66,9 @@ package enum FlowDirection: UInt8, Sendable, BitwiseCopyable {
     case original
     /// Back to it.
     case reply
+
+    /// The other one of the two.
+    @inline(__always) var opposite: FlowDirection { self == .original ? .reply : .original }
 }
 
 /// A flow and the direction in which a packet travels it, in the 32 bits that the index holds.

@@ -29,10 +29,20 @@ package struct CounterSnapshot: Sendable {
     package var flows: (count: Int, capacity: Int) = (count: 0, capacity: 0)
     /// Flows entered.
     package var flowsCreated: UInt64 = 0
-    /// Flows removed at the end of their time.
-    package var flowsExpired: UInt64 = 0
-    /// Flows removed to make room for others.
-    package var flowsEvicted: UInt64 = 0
+    /// Flows removed at the end of their time, by what they were.
+    package var expirations = ClassCounts()
+    /// Flows removed to make room for others, by what they were.
+    package var evictions = ClassCounts()
+    /// Flows removed because another connection began with their tuple.
+    package var flowsReplaced: UInt64 = 0
+    /// Flows in the table, by what they are worth when it is full.
+    package var classes = ClassCounts()
+    /// Flows that found no room in the table.
+    package var insertionsFailed: UInt64 = 0
+    /// Connections refused because their source had all the half-open ones that it may have.
+    package var halfOpenRefused: UInt64 = 0
+    /// Segments that did not fit the connection they belong to.
+    package var invalidSegments: UInt64 = 0
     /// Flows removed because somebody asked for it.
     package var flowsFlushed: UInt64 = 0
     /// Flows removed because a reload contradicted them.
@@ -53,8 +63,6 @@ package struct CounterSnapshot: Sendable {
     /// Zeros.
     package init() {}
 
-    /// Flows that found no room in the table.
-    package var insertionsFailed: UInt64 { self[.conntrackTableFull].packets }
     /// Packets with a verdict.
     package subscript(verdict: Verdict) -> Amount { verdicts[Int(verdict.rawValue)] }
     /// Packets with a reason, dropped and refused ones alike.
@@ -68,8 +76,13 @@ package struct CounterSnapshot: Sendable {
         badChecksums &+= other.badChecksums
         errorsSuppressed &+= other.errorsSuppressed
         flowsCreated &+= other.flowsCreated
-        flowsExpired &+= other.flowsExpired
-        flowsEvicted &+= other.flowsEvicted
+        expirations &+= other.expirations
+        evictions &+= other.evictions
+        flowsReplaced &+= other.flowsReplaced
+        insertionsFailed &+= other.insertionsFailed
+        halfOpenRefused &+= other.halfOpenRefused
+        invalidSegments &+= other.invalidSegments
+        classes = other.classes
         flowsFlushed &+= other.flowsFlushed
         flowsReconciled &+= other.flowsReconciled
         portsChanged &+= other.portsChanged
@@ -99,8 +112,13 @@ extension Pipeline {
         snapshot.errorsSuppressed = counters.errorsSuppressed
         snapshot.flows = (count: flows.count, capacity: flows.capacity)
         snapshot.flowsCreated = counters.flowsCreated
-        snapshot.flowsExpired = counters.flowsExpired
-        snapshot.flowsEvicted = counters.flowsEvicted
+        snapshot.expirations = flows.expirations
+        snapshot.evictions = counters.evictions
+        snapshot.flowsReplaced = counters.flowsReplaced
+        snapshot.classes = flows.classes
+        snapshot.insertionsFailed = counters.insertionsFailed
+        snapshot.halfOpenRefused = counters.halfOpenRefused
+        snapshot.invalidSegments = counters.invalidSegments
         snapshot.flowsFlushed = counters.flowsFlushed
         snapshot.flowsReconciled = counters.flowsReconciled
         snapshot.portsChanged = counters.portsChanged

@@ -10,8 +10,9 @@ struct OuterDestination: Hashable, BitwiseCopyable {
     var destinationPort: UInt16
     var transport: TransportProtocol
 
-    /// That of packets to which those with this tuple are the answers.
-    init(answeredBy tuple: FlowTuple, _ transport: TransportProtocol) {
+    /// That of packets to which those with this tuple are the answers; nil for the tuple of an ICMP query.
+    init?(answeredBy tuple: FlowTuple, _ transport: TransportProtocol) {
+        if transport == .icmp && tuple.sourcePort != tuple.destinationPort &+ 1 { return nil }
         source = tuple.destination
         destination = tuple.source
         destinationPort = transport == .icmp ? 0 : tuple.sourcePort
@@ -22,7 +23,7 @@ struct OuterDestination: Hashable, BitwiseCopyable {
     func answer(to port: UInt16) -> FlowTuple {
         FlowTuple(
             source: destination,
-            sourcePort: transport == .icmp ? port : destinationPort,
+            sourcePort: transport == .icmp ? port &+ 1 : destinationPort,
             destination: source,
             destinationPort: port
         )
@@ -73,6 +74,8 @@ struct PortMaps: ~Copyable {
         hash = SeededHash(seed: seed)
     }
 
+    /// The size in bytes, of which what no map uses is never touched.
+    var byteCount: Int { entries.byteCount + words.byteCount + index.byteCount }
     /// How many destinations have a map.
     var count: Int { entries.count }
     /// How many can have one.
@@ -100,7 +103,7 @@ struct PortMaps: ~Copyable {
     /// Notes that answers with this tuple belong to a flow now.
     @inline(__always) mutating func insert(_ tuple: FlowTuple, _ transport: TransportProtocol) {
         if entries.count == 0 { return }
-        guard let number = find(OuterDestination(answeredBy: tuple, transport)) else { return }
+        guard let key = OuterDestination(answeredBy: tuple, transport), let number = find(key) else { return }
         insert(tuple.destinationPort, into: number)
     }
 
@@ -115,7 +118,7 @@ struct PortMaps: ~Copyable {
     /// Notes that answers with this tuple belong to nobody any more.
     @inline(__always) mutating func remove(_ tuple: FlowTuple, _ transport: TransportProtocol) {
         if entries.count == 0 { return }
-        guard let number = find(OuterDestination(answeredBy: tuple, transport)) else { return }
+        guard let key = OuterDestination(answeredBy: tuple, transport), let number = find(key) else { return }
         let place = Self.place(number, Int(tuple.destinationPort >> 6))
         let bit: UInt64 = 1 << UInt64(tuple.destinationPort & 63)
         if words[place] & bit == 0 { return }

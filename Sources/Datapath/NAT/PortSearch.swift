@@ -11,7 +11,9 @@ extension Pipeline {
     /// A free source port for an outer tuple; nil only when every usable port belongs to another flow.
     mutating func freePort(for sent: FlowTuple, _ packet: Packet) -> UInt16? {
         guard usablePorts.count > 0 else { return nil }
-        let key = OuterDestination(answeredBy: answer(to: sent, packet.transport), packet.transport)
+        guard let key = OuterDestination(answeredBy: answer(to: sent, packet.transport), packet.transport) else {
+            return nil
+        }
         if let map = flows.ports.find(key) { return freePort(in: map, sent, packet) }
         for _ in 0..<Self.draws {
             let port = usablePorts[generator.next(below: usablePorts.count)]
@@ -26,10 +28,11 @@ extension Pipeline {
         if let port = flows.ports.choose(from: map, usablePorts, &generator) { return port }
         // What is over may still stand in the map; it is cleared away once for every tick of the wheel.
         if flows.wheel.isDue(packet.now) {
-            counters.flowsExpired &+= UInt64(truncatingIfNeeded: flows.expire(now: packet.now, budget: .max))
-            let key = OuterDestination(answeredBy: answer(to: sent, packet.transport), packet.transport)
+            flows.expire(now: packet.now, budget: .max)
             // The map may have gone with them.
-            guard let map = flows.ports.find(key) else { return freePort(for: sent, packet) }
+            guard let key = OuterDestination(answeredBy: answer(to: sent, packet.transport), packet.transport),
+                let map = flows.ports.find(key)
+            else { return freePort(for: sent, packet) }
             if let port = flows.ports.choose(from: map, usablePorts, &generator) { return port }
         }
         // The flow that this one takes the place of gives its port back.
@@ -63,7 +66,7 @@ extension Pipeline {
     /// The tuple of the replies to what is sent; an ICMP query is answered with its own identifier.
     func answer(to sent: FlowTuple, _ transport: TransportProtocol) -> FlowTuple {
         var reply = sent.reversed
-        if transport == .icmp { reply.sourcePort = reply.destinationPort }
+        if transport == .icmp { reply.sourcePort = reply.destinationPort &+ 1 }
         return reply
     }
 }

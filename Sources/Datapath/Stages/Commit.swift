@@ -10,9 +10,7 @@ extension Pipeline {
         programs.add(.commit)
         guard packet.hasPorts else { return sendUntracked(&packet, number, &batch) }
         expire(now: packet.now, budget: 64)
-        var reply = packet.translated.reversed
-        if packet.transport == .icmp { reply.sourcePort = reply.destinationPort }
-        guard let flow = enter(packet, reply) else { return .drop(.conntrackTableFull) }
+        guard let flow = enter(packet) else { return .drop(.conntrackTableFull) }
         counters.flowsCreated &+= 1
         let returns = interfaces.egress(to: packet.tuple.source) ?? packet.ingress
         flows.flows[flow].originalEgress = packet.egress
@@ -20,9 +18,9 @@ extension Pipeline {
         flows.flows[flow].service = packet.service
         flows.flows[flow].frontend = packet.frontend
         if packet.masquerade { flows.flows[flow].flags.insert(.masquerade) }
-        tracker.begin(&flows.flows[flow], flags: packet.flags, now: packet.now)
+        tracker.begin(&flows.flows[flow], packet, batch.frames.bytes(number, length: Int(packet.length)))
         flows.arm(flow)
-        flows.flows[flow].count(.original, length: Int(packet.totalLength))
+        flows.flows[flow].counts.count(.original, length: Int(packet.totalLength))
         if packet.affinitySeconds > 0 {
             affinity.remember(
                 packet.tuple.source,
@@ -38,10 +36,32 @@ extension Pipeline {
         return send(&packet, along: FlowReference(flow, .original), number, &batch)
     }
 
-    /// A record for a new flow; a full table gives up what is over before it refuses.
-    private mutating func enter(_ packet: Packet, _ reply: FlowTuple) -> UInt32? {
-        if packet.replaces != 0 { flows.remove(packet.replaces) }
+    /// A record for a new flow; a full table clears away what is over, then gives up what matters less.
+    private mutating func enter(_ packet: Packet) -> UInt32? {
+        if packet.transport == .tcp && packet.flags.contains(.syn) && hasEnoughHalfOpen(packet) {
+            counters.halfOpenRefused &+= 1
+            return nil
+        }
+        if packet.replaces != 0 {
+            flows.remove(packet.replaces)
+            counters.flowsReplaced &+= 1
+        }
         if flows.count == flows.capacity { expire(now: packet.now, budget: .max) }
-        return flows.insert(original: packet.tuple, reply: reply, transport: packet.transport, now: packet.now)
+        if flows.count == flows.capacity, let given = flows.evict() { counters.evictions[given] &+= 1 }
+        let flow = flows.insert(
+            original: packet.tuple,
+            reply: packet.translated.reversed,
+            transport: packet.transport,
+            now: packet.now
+        )
+        if flow == nil { counters.insertionsFailed &+= 1 }
+        return flow
+    }
+
+    /// Whether a source has all the half-open connections that it may have.
+    private mutating func hasEnoughHalfOpen(_ packet: Packet) -> Bool {
+        guard flows.halfOpenCount(packet.tuple.source) >= configuration.halfOpenLimit else { return false }
+        expire(now: packet.now, budget: .max)
+        return flows.halfOpenCount(packet.tuple.source) >= configuration.halfOpenLimit
     }
 }

@@ -82,7 +82,7 @@ extension Pipeline {
         if let outcome = checkForwarding(&packet, number, &batch) { return outcome }
         let reference = fragments.datagrams[entry].flow
         if reference.isNone { return sendUntracked(&packet, number, &batch) }
-        flows.flows[reference.number].count(reference.direction, length: Int(packet.totalLength))
+        flows.flows[reference.number].counts.count(reference.direction, length: Int(packet.totalLength))
         return send(&packet, along: reference, number, &batch)
     }
 
@@ -123,7 +123,7 @@ extension Pipeline {
             var frame = batch.scratch.frame(buffer, length: Int(packet.length))
             Self.decrementTimeToLive(&frame)
         } else {
-            flows.flows[reference.number].count(reference.direction, length: Int(packet.totalLength))
+            flows.flows[reference.number].counts.count(reference.direction, length: Int(packet.totalLength))
             let identification = freshIdentification(packet, reference)
             let flow = flows.flows[reference.number]
             isTranslated = flow.isTranslated

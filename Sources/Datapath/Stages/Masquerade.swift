@@ -27,7 +27,7 @@ extension Pipeline {
             sent.sourcePort = port
             counters.portsChanged &+= 1
         }
-        if packet.transport == .icmp { sent.destinationPort = sent.sourcePort }
+        if packet.transport == .icmp { sent.destinationPort = sent.sourcePort &+ 1 }
         packet.translated = sent
         return nil
     }

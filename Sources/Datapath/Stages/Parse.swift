@@ -146,8 +146,7 @@ extension Pipeline {
     private mutating func read(_ packet: inout Packet, _ message: borrowing ICMPv4Message, carried: Int) {
         packet.icmpType = message.type
         if message.type.isQuery || message.type.isQueryReply {
-            packet.tuple.sourcePort = message.identifier
-            packet.tuple.destinationPort = message.identifier
+            packet.tuple.setIdentifier(message.identifier, isReply: message.type.isQueryReply)
             packet.hasPorts = true
         }
         if configuration.verifiesChecksums { verifyTransport(&packet, message.bytes.bytes, length: carried) }

@@ -123,7 +123,7 @@ extension Flow {
             let check = place &+ UDPDatagram.checksumOffset
             frame.storeBE(UDPDatagram.update(frame.loadBE16(check), by: delta), at: check)
         default:
-            frame.storeBE(reply.sourcePort, at: place &+ ICMPv4Message.Field.identifier)
+            frame.storeBE(reply.destinationPort, at: place &+ ICMPv4Message.Field.identifier)
             let check = place &+ ICMPv4Message.checksumOffset
             frame.storeBE(Checksum.update(frame.loadBE16(check), by: delta), at: check)
         }

@@ -11,10 +11,11 @@ enum RejectMessage {
     case portUnreachable
     case timeExceeded
     case fragmentationNeeded(mtu: Int)
+    case administrativelyProhibited
 
     var type: ICMPv4Type {
         switch self {
-        case .portUnreachable, .fragmentationNeeded: .destinationUnreachable
+        case .portUnreachable, .fragmentationNeeded, .administrativelyProhibited: .destinationUnreachable
         case .timeExceeded: .timeExceeded
         }
     }
@@ -24,6 +25,7 @@ enum RejectMessage {
         case .portUnreachable: UnreachableCode.port
         case .timeExceeded: 0
         case .fragmentationNeeded: UnreachableCode.fragmentationNeeded
+        case .administrativelyProhibited: UnreachableCode.administrativelyProhibited
         }
     }
 
@@ -52,6 +54,25 @@ extension Pipeline {
         packet.egress = egress
         sendError(packet, message, number, &batch)
         return Outcome(verdict: .reject, reason: reason)
+    }
+
+    /// Tells a sender that its packet was dropped for want of a resource, where that is wanted, at most once a second
+    /// (RFC 5508 section 4.2, REQ-8).
+    mutating func reportShortage(
+        _ outcome: Outcome,
+        _ packet: inout Packet,
+        _ number: Int,
+        _ batch: inout Batch
+    ) -> Outcome {
+        guard configuration.resourceErrors == .icmp, outcome.verdict == .drop, outcome.reason.isShortage else {
+            return outcome
+        }
+        guard mayAnswer(packet) else { return outcome }
+        guard shortageReports.take(packet.tuple.source, now: packet.now) else {
+            counters.errorsSuppressed &+= 1
+            return Outcome(verdict: .reject, reason: outcome.reason)
+        }
+        return reject(&packet, outcome.reason, .administrativelyProhibited, number, &batch)
     }
 
     private mutating func sendError(

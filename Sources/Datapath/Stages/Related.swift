@@ -10,6 +10,8 @@ extension Pipeline {
     struct Quote {
         var tuple: FlowTuple
         var transport: TransportProtocol
+        /// Whether it answers an ICMP query.
+        var isQueryReply = false
         /// Where its IP and transport headers begin, in bytes from the beginning of the frame.
         var header: Int
         var segment: Int
@@ -36,8 +38,7 @@ extension Pipeline {
             return nil
         case .failure(let reason): return .drop(reason)
         }
-        var expected = quote.tuple.reversed
-        if quote.transport == .icmp { expected.sourcePort = expected.destinationPort }
+        let expected = quote.tuple.reversed
         let reference = flows.find(
             expected,
             quote.transport,
@@ -113,18 +114,31 @@ extension Pipeline {
             destination: IPv4Address(bits: frame.loadBE32(header + field.destination)),
             destinationPort: frame.loadBE16(segment + 2)
         )
+        var isQueryReply = false
         switch transport {
         case .tcp, .udp: break
         case .icmp:
             let type = ICMPv4Type(rawValue: frame.load8(segment))
             if type.isError { return .failure(.icmpErrorAboutError) }
             guard type.isQuery || type.isQueryReply else { return .failure(.icmpUnrelated) }
-            tuple.sourcePort = frame.loadBE16(segment + ICMPv4Message.Field.identifier)
-            tuple.destinationPort = tuple.sourcePort
+            isQueryReply = type.isQueryReply
+            tuple.setIdentifier(
+                frame.loadBE16(segment + ICMPv4Message.Field.identifier),
+                isReply: isQueryReply
+            )
         default:
             return .failure(.icmpUnrelated)
         }
-        return .success(Quote(tuple: tuple, transport: transport, header: header, segment: segment, end: end))
+        return .success(
+            Quote(
+                tuple: tuple,
+                transport: transport,
+                isQueryReply: isQueryReply,
+                header: header,
+                segment: segment,
+                end: end
+            )
+        )
     }
 
     /// Turns the quoted packet into `sent`, and gives the error around it other addresses and another TTL; all checksums
@@ -148,8 +162,9 @@ extension Pipeline {
         let ports: UInt16
         let checkPlace: Int
         if quote.transport == .icmp {
-            ports = Checksum.delta(from: old.sourcePort, to: sent.sourcePort)
-            frame.storeBE(sent.sourcePort, at: quote.segment + ICMPv4Message.Field.identifier)
+            let identifier = quote.isQueryReply ? sent.destinationPort : sent.sourcePort
+            ports = Checksum.delta(from: quote.isQueryReply ? old.destinationPort : old.sourcePort, to: identifier)
+            frame.storeBE(identifier, at: quote.segment + ICMPv4Message.Field.identifier)
             checkPlace = quote.segment + ICMPv4Message.checksumOffset
         } else {
             ports = Checksum.add(

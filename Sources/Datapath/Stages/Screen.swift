@@ -46,8 +46,7 @@ extension Pipeline {
             guard packet.transport == .icmp, packet.icmpType.isError, packet.defect == .none,
                 case .success(let quote) = readQuote(packet, number, &batch)
             else { return false }
-            var tuple = quote.tuple.reversed
-            if quote.transport == .icmp { tuple.sourcePort = tuple.destinationPort }
+            let tuple = quote.tuple.reversed
             let hash = tuple.hash(quote.transport, flows.hash)
             reference = flows.find(tuple, quote.transport, hash: hash, now: packet.now)
         }

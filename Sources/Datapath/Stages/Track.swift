@@ -17,6 +17,8 @@ extension Pipeline {
     @inline(__always) mutating func translateEstablished(_ number: Int, _ batch: inout Batch) -> Bool {
         let reference = batch.packets[number].candidate
         guard !reference.isNone else { return false }
+        let state = flows.flows[reference.number].state
+        let deadline = flows.flows[reference.number].deadline
         let result = Self.translateEstablished(
             &batch.packets[number],
             &batch.frames,
@@ -25,17 +27,18 @@ extension Pipeline {
             reference.direction,
             tracker,
             interfaces,
+            isStrict: configuration.strict,
             &counters
         )
-        if result == .endsSooner { flows.rearm(reference.number) }
+        if result == .changed { flows.follow(reference.number, from: state, deadline: deadline) }
         return result != .refused
     }
 
     /// What came of the short way.
     private enum ShortWay {
         case refused, sent
-        /// Sent, and the flow now ends sooner than the timer wheel expects.
-        case endsSooner
+        /// Sent, and the flow is in another state, or ends sooner than the timer wheel expects.
+        case changed
     }
 
     @inline(__always) private static func translateEstablished(
@@ -46,6 +49,7 @@ extension Pipeline {
         _ direction: FlowDirection,
         _ tracker: borrowing FlowTracker,
         _ interfaces: InterfaceTable,
+        isStrict: Bool,
         _ counters: inout Counters
     ) -> ShortWay {
         guard flow.transport == packet.transport, flow.tuple(direction) == packet.tuple, flow.deadline > packet.now,
@@ -60,15 +64,29 @@ extension Pipeline {
             flow.isTranslated || egress != interfaces.host
         else { return .refused }
 
-        flow.describe(&packet, direction)
+        let state = flow.state
         let deadline = flow.deadline
-        if !tracker.update(&flow, direction, flags: packet.flags, now: packet.now) { packet.conntrack = .invalid }
-        flow.count(direction, length: Int(packet.totalLength))
+        let judgment = tracker.update(
+            &flow,
+            direction,
+            frames.bytes(number, length: Int(packet.length)),
+            at: Int(packet.headerLength),
+            length: packet.carriedLength,
+            flags: packet.flags,
+            now: packet.now
+        )
+        if judgment == .invalid {
+            if isStrict { return .refused }
+            counters.invalidSegments &+= 1
+        }
+        flow.describe(&packet, direction)
+        if judgment == .invalid { packet.conntrack = .invalid }
+        flow.counts.count(direction, length: Int(packet.totalLength))
         var frame = frames.frame(number, length: Int(packet.length))
         flow.rewrite(&frame, packet, direction)
         packet.verdict = flow.isTranslated ? .forward : .pass
         counters.count(packet.verdict, .none, length: Int(packet.totalLength))
-        return flow.deadline < deadline ? .endsSooner : .sent
+        return flow.state != state || flow.deadline < deadline ? .changed : .sent
     }
 
     /// Sends the packet on along its flow; nil when it belongs to none yet.
@@ -77,7 +95,11 @@ extension Pipeline {
         if packet.transport == .icmp && packet.icmpType.isError { return related(&packet, number, &batch) }
         guard packet.hasPorts else { return nil }
         let reference = flows.find(packet.tuple, packet.transport, hash: packet.hash, now: packet.now)
-        guard !reference.isNone else { return nil }
+        guard !reference.isNone else {
+            // An answer that nobody has asked for is no flow.
+            if packet.transport == .icmp && packet.icmpType.isQueryReply { packet.hasPorts = false }
+            return nil
+        }
         if isReuse(packet, reference) {
             // It goes when the new one is entered: a packet that is not sent changes nothing.
             packet.replaces = reference.number
@@ -89,9 +111,12 @@ extension Pipeline {
     }
 
     /// Whether a SYN begins a new connection on the tuple of one that has ended (RFC 9293 section 3.6.1).
+    ///
+    /// The other side may do so in TIME_WAIT, as in the kernel; then it is a flow of its own.
     private func isReuse(_ packet: Packet, _ reference: FlowReference) -> Bool {
-        packet.transport == .tcp && reference.direction == .original && TCPEvent(packet.flags) == .syn
-            && flows.flows[reference.number].state.isReusable
+        guard packet.transport == .tcp, TCPEvent(packet.flags) == .syn else { return false }
+        let state = flows.flows[reference.number].state
+        return reference.direction == .original ? state.isReusable : state == .timeWait
     }
 
     /// Sends a packet on along its flow.
@@ -106,12 +131,24 @@ extension Pipeline {
         // What the node itself has begun comes back to it, and is routed no further.
         let isLocal = !flows.flows[reference.number].isTranslated && packet.egress == interfaces.host
         if !isLocal, let outcome = checkForwarding(&packet, number, &batch) { return outcome }
+        let state = flows.flows[reference.number].state
         let deadline = flows.flows[reference.number].deadline
-        if !tracker.update(&flows.flows[reference.number], direction, flags: packet.flags, now: packet.now) {
+        let judgment = tracker.update(
+            &flows.flows[reference.number],
+            direction,
+            batch.frames.bytes(number, length: Int(packet.length)),
+            at: Int(packet.headerLength),
+            length: packet.carriedLength,
+            flags: packet.flags,
+            now: packet.now
+        )
+        if judgment == .invalid {
             packet.conntrack = .invalid
+            counters.invalidSegments &+= 1
+            if configuration.strict { return .drop(.conntrackInvalid) }
         }
-        if flows.flows[reference.number].deadline < deadline { flows.rearm(reference.number) }
-        flows.flows[reference.number].count(direction, length: Int(packet.totalLength))
+        flows.follow(reference.number, from: state, deadline: deadline)
+        flows.flows[reference.number].counts.count(direction, length: Int(packet.totalLength))
         if isLocal { return leaveToNode(&packet, number, &batch) }
         return send(&packet, along: reference, number, &batch)
     }

@@ -87,17 +87,6 @@ extension Flow {
         packet.conntrack = isOriginal ? (flags.contains(.seenReply) ? .established : .new) : .reply
     }
 
-    /// Counts a packet of a direction.
-    @inline(__always) mutating func count(_ direction: FlowDirection, length: Int) {
-        if direction == .original {
-            originalPackets &+= 1
-            originalBytes &+= UInt64(truncatingIfNeeded: length)
-        } else {
-            replyPackets &+= 1
-            replyBytes &+= UInt64(truncatingIfNeeded: length)
-        }
-    }
-
     /// Rewrites a packet that the parser found whole: addresses and ports of the direction, TTL, checksums.
     @inline(__always) func rewrite(_ frame: inout MutableRawSpan, _ packet: Packet, _ direction: FlowDirection) {
         let isOriginal = direction == .original
@@ -125,7 +114,8 @@ extension Flow {
             let place = header &+ UDPDatagram.checksumOffset
             frame.storeBE(UDPDatagram.update(frame.loadBE16(place), by: delta), at: place)
         default:
-            frame.storeBE(sent.sourcePort, at: header &+ ICMPv4Message.Field.identifier)
+            let identifier = isOriginal ? sent.sourcePort : sent.destinationPort
+            frame.storeBE(identifier, at: header &+ ICMPv4Message.Field.identifier)
             let place = header &+ ICMPv4Message.checksumOffset
             frame.storeBE(Checksum.update(frame.loadBE16(place), by: delta), at: place)
         }

@@ -18,10 +18,16 @@ package struct Counters: ~Copyable {
     package var badChecksums: UInt64 = 0
     /// Flows entered.
     package var flowsCreated: UInt64 = 0
-    /// Flows removed at the end of their time.
-    package var flowsExpired: UInt64 = 0
-    /// Flows removed to make room for others; 0 so far, as a full table refuses instead.
-    package var flowsEvicted: UInt64 = 0
+    /// Flows removed to make room for others, by what they were.
+    package var evictions = ClassCounts()
+    /// Flows that had ended, and whose tuple another connection has begun anew.
+    package var flowsReplaced: UInt64 = 0
+    /// New flows refused because the table was full, and nothing in it could be given up.
+    package var insertionsFailed: UInt64 = 0
+    /// New connections refused because their source has all the half-open ones that it may have.
+    package var halfOpenRefused: UInt64 = 0
+    /// Segments that did not fit the connection they belong to.
+    package var invalidSegments: UInt64 = 0
     /// Flows removed because a reload contradicted them.
     package var flowsReconciled: UInt64 = 0
     /// Clients whose backend was forgotten because a reload took it away.

@@ -125,6 +125,11 @@ package enum DropReason: UInt8, Sendable, CaseIterable, BitwiseCopyable {
         }
     }
 
+    /// Whether the packet was well enough, but something was used up.
+    var isShortage: Bool {
+        self == .conntrackTableFull || self == .snatPortsExhausted || self == .fragmentTableFull
+    }
+
     /// The reason with an id.
     package init?(id: some StringProtocol) {
         guard let found = Self.allCases.first(where: { $0 != .none && $0.id == id }) else { return nil }

@@ -270,8 +270,9 @@ extension DropReason {
             )
         case .conntrackTableFull:
             Explanation(
-                meaning: "The conntrack table is full, and nothing in it may be given up for this flow.",
-                causes: "More flows than conntrack.capacity; a flood.",
+                meaning: "There is no room for this flow: nothing in the full conntrack table may be given up, "
+                    + "or its source has all the half-open connections that it may have.",
+                causes: "More flows than conntrack.capacity; a flood; a scan (conntrack.halfOpenPerSource).",
                 rule: "docs/conntrack.md: full-table policy"
             )
         case .snatPortsExhausted:

@@ -34,6 +34,7 @@ enum Network {
         configuration.podCIDR = IPv4Prefix(IPv4Address(10, 244, 0, 0), length: 16)
         configuration.serviceCIDR = IPv4Prefix(IPv4Address(10, 96, 0, 0), length: 16)
         configuration.conntrackCapacity = max(options.flows + options.flows / 2, 1024)
+        configuration.halfOpenPerSource = configuration.conntrackCapacity
         var rules = ServiceSpecification()
         for number in 0..<options.services {
             let own = backends(number, of: options.services)

@@ -23,11 +23,23 @@ struct CountersResource {
         list.add("flows.current", snapshot.flows.count, "flows")
         list.add("flows.capacity", snapshot.flows.capacity, "flows")
         list.add("flows.created", snapshot.flowsCreated, "flows")
-        list.add("flows.expired", snapshot.flowsExpired, "flows")
-        list.add("flows.evicted", snapshot.flowsEvicted, "flows")
+        for eviction in EvictionClass.allCases {
+            list.add("flows.current.\(eviction.word)", snapshot.classes[eviction], "flows")
+        }
+        list.add("flows.expired", snapshot.expirations.total, "flows")
+        for eviction in EvictionClass.allCases {
+            list.add("flows.expired.\(eviction.word)", snapshot.expirations[eviction], "flows")
+        }
+        list.add("flows.evicted", snapshot.evictions.total, "flows")
+        for eviction in EvictionClass.allCases where eviction.isEvictable {
+            list.add("flows.evicted.\(eviction.word)", snapshot.evictions[eviction], "flows")
+        }
+        list.add("flows.replaced", snapshot.flowsReplaced, "flows")
         list.add("flows.flushed", snapshot.flowsFlushed, "flows")
         list.add("flows.reconciled", snapshot.flowsReconciled, "flows")
         list.add("flows.insertFailed", snapshot.insertionsFailed, "flows")
+        list.add("flows.halfOpenRefused", snapshot.halfOpenRefused, "flows")
+        list.add("segments.invalid", snapshot.invalidSegments, "packets")
         list.add("affinity.current", snapshot.affinity.count, "clients")
         list.add("affinity.capacity", snapshot.affinity.capacity, "clients")
         list.add("affinity.refused", snapshot.affinityRefused, "clients")

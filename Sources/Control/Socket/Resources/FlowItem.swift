@@ -51,10 +51,10 @@ package struct FlowItem: Sendable {
         text.append(flow.flags.contains(.masquerade) ? "true" : "false")
         appendWord("interface", label(flow.replyEgress), to: &text)
         appendWord("egress", label(flow.originalEgress), to: &text)
-        append("packets", UInt64(flow.originalPackets), to: &text)
-        append("bytes", flow.originalBytes, to: &text)
-        append("replyPackets", UInt64(flow.replyPackets), to: &text)
-        append("replyBytes", flow.replyBytes, to: &text)
+        append("packets", UInt64(flow.counts.originalPackets), to: &text)
+        append("bytes", flow.counts.originalBytes, to: &text)
+        append("replyPackets", UInt64(flow.counts.replyPackets), to: &text)
+        append("replyBytes", flow.counts.replyBytes, to: &text)
         text.append("}")
     }
 

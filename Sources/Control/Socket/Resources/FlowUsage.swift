@@ -32,8 +32,8 @@ package struct FlowUsage: Sendable {
         func count(_ amount: inout Amount) {
             amount.flows += 1
             if isMasqueraded { amount.masqueraded += 1 }
-            amount.packets += UInt64(flow.originalPackets) + UInt64(flow.replyPackets)
-            amount.bytes &+= flow.originalBytes &+ flow.replyBytes
+            amount.packets += UInt64(flow.counts.originalPackets) + UInt64(flow.counts.replyPackets)
+            amount.bytes &+= flow.counts.originalBytes &+ flow.counts.replyBytes
         }
         count(&total)
         if !service.isEmpty { count(&services[service, default: Amount()]) }
