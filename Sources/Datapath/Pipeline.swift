@@ -71,19 +71,19 @@ package struct Pipeline: ~Copyable {
         parse(&batch)
         for number in 0..<batch.count { flows.index.prefetch(batch.packets[number].hash) }
         for number in 0..<batch.count { lookUpCandidate(&batch.packets[number]) }
-        var translated = 0
+        var tally = ShortWayTally()
         for number in 0..<batch.count {
-            if translateEstablished(number, &batch) {
-                translated &+= 1
+            if translateEstablished(number, &batch, &tally) {
                 batch.emitFrame(number)
             } else {
                 decide(number, &batch)
             }
         }
         counters.received &+= UInt64(truncatingIfNeeded: batch.count)
+        tally.add(to: &counters)
         programs.add(.parse, batch.count)
-        programs.add(.track, translated)
-        programs.add(.translate, translated)
+        programs.add(.track, tally.packets)
+        programs.add(.translate, tally.packets)
     }
 
     /// The way of a packet that is not simply the next one of an established flow, stage by stage.

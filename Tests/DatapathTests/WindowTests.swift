@@ -238,8 +238,7 @@ struct WindowTests {
             #expect(dialogue.line(line).conntrack == .invalid)
             let after = dialogue.harness.flows.first
             #expect(after?.deadline == before?.deadline && after?.state == before?.state)
-            #expect(after?.windows.original.end == before?.windows.original.end)
-            #expect(after?.windows.reply.end == before?.windows.reply.end)
+            #expect(after?.windows == before?.windows)
             #expect(after?.counts.replyBytes == before?.counts.replyBytes || !strict)
             #expect(dialogue.harness.pipeline.counters.invalidSegments == 1)
             #expect(dialogue.harness.pipeline.counters[.conntrackInvalid] == (strict ? 1 : 0))

@@ -3,14 +3,16 @@ internal import Wire
 
 /// Moves flows from state to state: the rules of `TCPTransition` and `Timeouts`, laid out as flat tables, and the windows.
 ///
-/// Theory of operation: a segment without SYN, FIN and RST that plainly lies in the windows of an established connection
-/// takes the short way in here. All others go to `trackTCP`, which tells what fits from what is let through without
-/// effect and from what is invalid.
+/// Theory of operation: a segment without SYN, FIN and RST that is simply the next one of an established connection, and a
+/// datagram of a stream, only move numbers on (`advance`). All others go to `update`, and TCP to `trackTCP`, which tells
+/// what fits from what is let through without effect and from what is invalid.
 struct FlowTracker: ~Copyable {
     /// By direction, event and state: the next state, or one of the two marks below.
     private var transitions: FixedArray<UInt8>
     /// By state, in nanoseconds.
     private var durations: FixedArray<UInt64>
+    /// The two of them that nearly every packet asks for.
+    let steady: SteadyDurations
 
     private static let ignored: UInt8 = 0xfe
     private static let invalid: UInt8 = 0xff
@@ -26,9 +28,19 @@ struct FlowTracker: ~Copyable {
         case invalid
     }
 
+    /// How long flows live after a packet that does not change their state, in nanoseconds.
+    struct SteadyDurations: BitwiseCopyable {
+        let established: UInt64
+        let replied: UInt64
+    }
+
     init(_ timeouts: Timeouts) {
         transitions = FixedArray(count: 2 * 8 * Self.stateCount)
         durations = FixedArray(count: Self.stateCount)
+        steady = SteadyDurations(
+            established: timeouts.duration(of: .established),
+            replied: timeouts.duration(of: .replied)
+        )
         for state in FlowState.allCases {
             durations[Int(state.rawValue)] = timeouts.duration(of: state)
             for direction in [FlowDirection.original, .reply] {
@@ -56,9 +68,39 @@ struct FlowTracker: ~Copyable {
         return FlowState(rawValue: next).map { .to($0) } ?? .invalid
     }
 
-    /// Enters a packet of an existing flow, whose transport header is at `place` of `frame`, `length` bytes with what it
-    /// carries.
-    @inline(__always) func update(
+    /// Enters a packet of an existing flow that changes nothing but numbers, whose transport header is at `place` of
+    /// `frame`, `length` bytes with what it carries.
+    ///
+    /// False, with nothing changed, when it needs a closer look: then `update` is to be asked.
+    @inline(__always) static func advance(
+        _ flow: inout Flow,
+        _ direction: FlowDirection,
+        _ frame: RawSpan,
+        at place: Int,
+        length: Int,
+        flags: TCPFlags,
+        now: UInt64,
+        _ durations: SteadyDurations
+    ) -> Bool {
+        if flow.state == .replied {
+            flow.deadline = now &+ durations.replied
+            return true
+        }
+        // Both sides are known, nothing was let through that is still to be answered, and no SACK block can be there.
+        let known: FlowFlags = [.originalAcknowledged, .replyAcknowledged]
+        guard flow.state == .established, flow.flags.intersection(known.union([.notedSYN, .notedACK])) == known,
+            flags.intersection([.fin, .syn, .rst, .ack]) == .ack
+        else { return false }
+        let segment = SegmentVariables(frame, at: place, length: length, flags: flags)
+        guard segment.optionsLength == 0 || TCPOptions.areTimestampsOnly(frame, segment.options),
+            flow.windows.advance(direction, segment)
+        else { return false }
+        flow.deadline = now &+ durations.established
+        return true
+    }
+
+    /// Enters any other packet of an existing flow; for the parameters see `advance`.
+    @inline(never) func update(
         _ flow: inout Flow,
         _ direction: FlowDirection,
         _ frame: RawSpan,
@@ -69,37 +111,14 @@ struct FlowTracker: ~Copyable {
     ) -> Judgment {
         switch flow.transport {
         case .tcp:
-            if Self.advance(&flow, direction, frame, at: place, length: length, flags: flags) {
-                flow.deadline = now &+ durations[Int(FlowState.established.rawValue)]
-                return .fits
-            }
-            return trackTCP(&flow, direction, frame, at: place, length: length, flags: flags, now: now)
+            let segment = SegmentVariables(frame, at: place, length: length, flags: flags)
+            return trackTCP(&flow, direction, segment, frame, now: now)
         case .udp:
-            if direction == .reply { flow.state = .replied }
+            settle(&flow, direction, in: direction == .reply ? .replied : flow.state, now: now)
         default:
-            break
+            settle(&flow, direction, in: flow.state, now: now)
         }
-        settle(&flow, direction, in: flow.state, now: now)
         return .fits
-    }
-
-    /// The short way of an established connection: false, with nothing changed, when a closer look is needed.
-    @inline(__always) private static func advance(
-        _ flow: inout Flow,
-        _ direction: FlowDirection,
-        _ frame: RawSpan,
-        at place: Int,
-        length: Int,
-        flags: TCPFlags
-    ) -> Bool {
-        // Both sides are known, nothing was let through that is still to be answered, and no SACK block can be there.
-        let known: FlowFlags = [.originalAcknowledged, .replyAcknowledged]
-        guard flow.state == .established, flow.flags.intersection(known.union([.notedSYN, .notedACK])) == known,
-            flags.intersection([.fin, .syn, .rst, .ack]) == .ack
-        else { return false }
-        let segment = SegmentVariables(frame, at: place, length: length, flags: flags)
-        guard segment.optionsLength == 0 || TCPOptions.areTimestampsOnly(frame, segment.options) else { return false }
-        return flow.windows.advance(direction, segment)
     }
 
     /// Sets the state that a packet led to, and the deadline that follows from it.

@@ -67,6 +67,9 @@ package enum FlowDirection: UInt8, Sendable, BitwiseCopyable {
     /// Back to it.
     case reply
 
+    /// 0 or 1, for what is kept of both.
+    @inline(__always) var index: Int { Int(rawValue & 1) }
+
     /// The other one of the two.
     @inline(__always) var opposite: FlowDirection { self == .original ? .reply : .original }
 }

@@ -25,17 +25,14 @@ extension FlowTracker {
     }
 
     /// Enters a segment of a connection that did not take the short way.
-    @inline(never) func trackTCP(
+    func trackTCP(
         _ flow: inout Flow,
         _ direction: FlowDirection,
+        _ segment: SegmentVariables,
         _ frame: RawSpan,
-        at place: Int,
-        length: Int,
-        flags: TCPFlags,
         now: UInt64
     ) -> Judgment {
-        let segment = SegmentVariables(frame, at: place, length: length, flags: flags)
-        let event = TCPEvent(flags)
+        let event = TCPEvent(segment.flags)
         let next: FlowState
         switch transition(event, direction, in: flow.state) {
         case .invalid: return .invalid

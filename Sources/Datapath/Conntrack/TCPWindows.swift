@@ -14,16 +14,13 @@ internal import Wire
 
 /// What nf_conntrack keeps of both sides' sequence numbers.
 package struct TCPWindows: Equatable, Sendable, BitwiseCopyable {
-    /// The side that opened the connection.
-    package private(set) var original = TCPSide()
-    /// The other side.
-    package private(set) var reply = TCPSide()
+    private var sides: [2 of TCPSide] = [TCPSide(), TCPSide()]
     /// The shift counts of both windows, that of the original side in the low four bits; see `TCPSide.unscaled`.
     package var scales: UInt8 = TCPSide.unscaled << 4 | TCPSide.unscaled
 
     /// The shift count of a side's windows, `TCPSide.unscaled` when it offered none.
     @inline(__always) func scale(_ direction: FlowDirection) -> UInt8 {
-        direction == .original ? scales & 0xf : scales >> 4
+        scales >> UInt8(truncatingIfNeeded: direction.index &* 4) & 0xf
     }
 
     mutating func setScale(_ direction: FlowDirection, _ scale: UInt8) {
@@ -31,43 +28,39 @@ package struct TCPWindows: Equatable, Sendable, BitwiseCopyable {
     }
 
     /// What is known of the side that sends in a direction.
-    subscript(direction: FlowDirection) -> TCPSide {
-        @inline(__always) get { direction == .original ? original : reply }
-        set { if direction == .original { original = newValue } else { reply = newValue } }
+    package subscript(direction: FlowDirection) -> TCPSide {
+        get { sides[direction.index] }
+        set { sides[direction.index] = newValue }
     }
 
-    /// Takes in a segment with ACK and without SYN, FIN, RST and SACK blocks, if it plainly fits; else nothing changes.
+    /// Takes in a segment with ACK and without SYN, FIN, RST and SACK blocks, if it is simply the next one of an open
+    /// connection; else nothing changes.
     ///
-    /// Both sides must be known. One test of signs for all four rules: every packet of an open connection goes through here.
+    /// It ends where its sender had come to or further on, and acknowledges what it had or more. Then rules II and IV hold
+    /// by themselves, and one test of signs is enough for all.
     @inline(__always) mutating func advance(_ direction: FlowDirection, _ segment: SegmentVariables) -> Bool {
-        let sender = self[direction]
-        let receiver = self[direction.opposite]
+        let here = direction.index
+        let there = here ^ 1
         let ack = segment.acknowledgment
-        let room = sender.maxEnd &- segment.end
-        let back = segment.end &- (sender.end &- receiver.maxWindow)
-        let sent = receiver.end &- ack
-        let recent = ack &- (receiver.end &- max(sender.maxWindow, TCPSide.leastAckWindow))
-        guard Int32(bitPattern: room | back | sent | recent) >= 0 else { return false }
+        let room = sides[here].maxEnd &- segment.end
+        let news = segment.end &- sides[here].end
+        let sent = sides[there].end &- ack
+        let newsOfOther = ack &- sides[here].maxAck
+        guard Int32(bitPattern: room | news | sent | newsOfOther) >= 0 else { return false }
         let window = TCPSide.scaled(segment.window, scale(direction))
-        let end = segment.end.isAfter(sender.end) ? segment.end : sender.end
-        let widest = max(window, sender.maxWindow)
-        let maxAck = ack.isAfter(sender.maxAck) ? ack : sender.maxAck
+        sides[here].end = segment.end
+        sides[here].maxAck = ack
+        sides[here].maxWindow = max(window, sides[here].maxWindow)
         // A window of nothing still lets one byte through, to ask whether it has opened (RFC 9293 section 3.8.6.1).
         let reach = ack &+ max(window, 1)
-        let maxEnd = reach.isAfter(receiver.maxEnd) ? reach : receiver.maxEnd
-        // Written out, field by field: a choice between two sides would be made in memory.
-        if direction == .original {
-            original.end = end
-            original.maxWindow = widest
-            original.maxAck = maxAck
-            reply.maxEnd = maxEnd
-        } else {
-            reply.end = end
-            reply.maxWindow = widest
-            reply.maxAck = maxAck
-            original.maxEnd = maxEnd
-        }
+        let maxEnd = sides[there].maxEnd
+        sides[there].maxEnd = reach.isAfter(maxEnd) ? reach : maxEnd
         return true
+    }
+
+    /// Compares both sides.
+    package static func == (left: TCPWindows, right: TCPWindows) -> Bool {
+        left[.original] == right[.original] && left[.reply] == right[.reply] && left.scales == right.scales
     }
 }
 

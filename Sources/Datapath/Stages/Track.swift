@@ -14,31 +14,31 @@ extension Pipeline {
     /// The short way: updates the flow and rewrites the packet, when it is simply the next one of a known flow.
     ///
     /// Returns false, having changed nothing, in every other case, and when anything about it needs a second look.
-    @inline(__always) mutating func translateEstablished(_ number: Int, _ batch: inout Batch) -> Bool {
+    @inline(__always) mutating func translateEstablished(
+        _ number: Int,
+        _ batch: inout Batch,
+        _ tally: inout ShortWayTally
+    ) -> Bool {
         let reference = batch.packets[number].candidate
         guard !reference.isNone else { return false }
-        let state = flows.flows[reference.number].state
-        let deadline = flows.flows[reference.number].deadline
         let result = Self.translateEstablished(
             &batch.packets[number],
             &batch.frames,
             number,
             &flows.flows[reference.number],
             reference.direction,
-            tracker,
+            tracker.steady,
             interfaces,
-            isStrict: configuration.strict,
-            &counters
+            &tally
         )
-        if result == .changed { flows.follow(reference.number, from: state, deadline: deadline) }
-        return result != .refused
+        return result == .sent || (result == .notPlain && updateEstablished(number, &batch, &tally))
     }
 
     /// What came of the short way.
     private enum ShortWay {
         case refused, sent
-        /// Sent, and the flow is in another state, or ends sooner than the timer wheel expects.
-        case changed
+        /// Nothing was changed yet: the packet may do more to its flow than move numbers on.
+        case notPlain
     }
 
     @inline(__always) private static func translateEstablished(
@@ -47,10 +47,9 @@ extension Pipeline {
         _ number: Int,
         _ flow: inout Flow,
         _ direction: FlowDirection,
-        _ tracker: borrowing FlowTracker,
+        _ durations: FlowTracker.SteadyDurations,
         _ interfaces: InterfaceTable,
-        isStrict: Bool,
-        _ counters: inout Counters
+        _ tally: inout ShortWayTally
     ) -> ShortWay {
         guard flow.transport == packet.transport, flow.tuple(direction) == packet.tuple, flow.deadline > packet.now,
             packet.reason == .none, packet.defect == .none, packet.timeToLive > 1, !packet.fragment.isFragment
@@ -63,30 +62,81 @@ extension Pipeline {
             !(flow.state.isReusable && packet.flags.contains(.syn)), !flow.flags.contains(.orphaned),
             flow.isTranslated || egress != interfaces.host
         else { return .refused }
-
-        let state = flow.state
-        let deadline = flow.deadline
-        let judgment = tracker.update(
+        let isPlain = FlowTracker.advance(
             &flow,
             direction,
             frames.bytes(number, length: Int(packet.length)),
             at: Int(packet.headerLength),
             length: packet.carriedLength,
             flags: packet.flags,
-            now: packet.now
+            now: packet.now,
+            durations
         )
+        if !isPlain { return .notPlain }
+        finish(&packet, &frames, number, &flow, direction, &tally)
+        return .sent
+    }
+
+    /// The short way of a packet that does more to its flow than move numbers on.
+    @inline(never) private mutating func updateEstablished(
+        _ number: Int,
+        _ batch: inout Batch,
+        _ tally: inout ShortWayTally
+    ) -> Bool {
+        let reference = batch.packets[number].candidate
+        let state = flows.flows[reference.number].state
+        let deadline = flows.flows[reference.number].deadline
+        let judgment = judge(&batch.packets[number], reference, number, &batch.frames)
         if judgment == .invalid {
-            if isStrict { return .refused }
-            counters.invalidSegments &+= 1
+            if configuration.strict { return false }
+            tally.invalidSegments &+= 1
         }
+        Self.finish(
+            &batch.packets[number],
+            &batch.frames,
+            number,
+            &flows.flows[reference.number],
+            reference.direction,
+            &tally
+        )
+        if judgment == .invalid { batch.packets[number].conntrack = .invalid }
+        flows.follow(reference.number, from: state, deadline: deadline)
+        return true
+    }
+
+    /// Counts and rewrites a packet that took the short way.
+    @inline(__always) private static func finish(
+        _ packet: inout Packet,
+        _ frames: inout FramePool,
+        _ number: Int,
+        _ flow: inout Flow,
+        _ direction: FlowDirection,
+        _ tally: inout ShortWayTally
+    ) {
         flow.describe(&packet, direction)
-        if judgment == .invalid { packet.conntrack = .invalid }
         flow.counts.count(direction, length: Int(packet.totalLength))
         var frame = frames.frame(number, length: Int(packet.length))
         flow.rewrite(&frame, packet, direction)
         packet.verdict = flow.isTranslated ? .forward : .pass
-        counters.count(packet.verdict, .none, length: Int(packet.totalLength))
-        return flow.state != state || flow.deadline < deadline ? .changed : .sent
+        tally.count(isTranslated: flow.isTranslated, length: Int(packet.totalLength))
+    }
+
+    /// Enters a packet into its flow, and says what it is to it.
+    private mutating func judge(
+        _ packet: inout Packet,
+        _ reference: FlowReference,
+        _ number: Int,
+        _ frames: inout FramePool
+    ) -> FlowTracker.Judgment {
+        tracker.update(
+            &flows.flows[reference.number],
+            reference.direction,
+            frames.bytes(number, length: Int(packet.length)),
+            at: Int(packet.headerLength),
+            length: packet.carriedLength,
+            flags: packet.flags,
+            now: packet.now
+        )
     }
 
     /// Sends the packet on along its flow; nil when it belongs to none yet.
@@ -133,15 +183,7 @@ extension Pipeline {
         if !isLocal, let outcome = checkForwarding(&packet, number, &batch) { return outcome }
         let state = flows.flows[reference.number].state
         let deadline = flows.flows[reference.number].deadline
-        let judgment = tracker.update(
-            &flows.flows[reference.number],
-            direction,
-            batch.frames.bytes(number, length: Int(packet.length)),
-            at: Int(packet.headerLength),
-            length: packet.carriedLength,
-            flags: packet.flags,
-            now: packet.now
-        )
+        let judgment = judge(&packet, reference, number, &batch.frames)
         if judgment == .invalid {
             packet.conntrack = .invalid
             counters.invalidSegments &+= 1
@@ -151,5 +193,32 @@ extension Pipeline {
         flows.flows[reference.number].counts.count(direction, length: Int(packet.totalLength))
         if isLocal { return leaveToNode(&packet, number, &batch) }
         return send(&packet, along: reference, number, &batch)
+    }
+}
+
+/// What the packets of a batch that took the short way add to the counters.
+struct ShortWayTally {
+    private var forwarded: (packets: Int, bytes: Int) = (packets: 0, bytes: 0)
+    private var passed: (packets: Int, bytes: Int) = (packets: 0, bytes: 0)
+    var invalidSegments: UInt64 = 0
+
+    @inline(__always) mutating func count(isTranslated: Bool, length: Int) {
+        if isTranslated {
+            forwarded.packets &+= 1
+            forwarded.bytes &+= length
+        } else {
+            passed.packets &+= 1
+            passed.bytes &+= length
+        }
+    }
+
+    /// All packets.
+    var packets: Int { forwarded.packets &+ passed.packets }
+
+    /// Adds the numbers to those of the worker.
+    func add(to counters: inout Counters) {
+        counters.count(.forward, packets: forwarded.packets, bytes: forwarded.bytes)
+        counters.count(.pass, packets: passed.packets, bytes: passed.bytes)
+        counters.invalidSegments &+= invalidSegments
     }
 }

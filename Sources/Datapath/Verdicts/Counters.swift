@@ -57,6 +57,12 @@ package struct Counters: ~Copyable {
         }
     }
 
+    /// Counts the ends of several packets that were sent on.
+    mutating func count(_ verdict: Verdict, packets count: Int, bytes length: Int) {
+        packets[Int(verdict.rawValue)] &+= UInt64(truncatingIfNeeded: count)
+        bytes[Int(verdict.rawValue)] &+= UInt64(truncatingIfNeeded: length)
+    }
+
     /// Packets with a verdict.
     package subscript(verdict: Verdict) -> UInt64 { packets[Int(verdict.rawValue)] }
     /// Packets with a reason, dropped and refused ones alike.

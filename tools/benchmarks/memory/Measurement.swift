@@ -40,9 +40,10 @@ struct Measurement: ~Copyable {
         precondition(pipeline.flows.count == options.flows, "not every flow was opened")
         let requests = tuples
         tuples = replies
-        send(Template([.syn, .ack], acknowledgment: 2), scenario.serverIngress)
+        // Both SYNs carry the 24 bytes that every template has, so that each side goes on with number 26.
+        send(Template([.syn, .ack], acknowledgment: 26), scenario.serverIngress)
         tuples = requests
-        send(Template(.ack, acknowledgment: 2), scenario.clientIngress)
+        send(Template(.ack, sequence: 26, acknowledgment: 26), scenario.clientIngress)
         if scenario == .reply { tuples = replies }
         precondition(pipeline.counters[scenario.verdict] == pipeline.counters.received, "a packet had another verdict")
     }
@@ -85,13 +86,14 @@ struct Measurement: ~Copyable {
             pipeline.counters[options.scenario.verdict] == pipeline.counters.received,
             "a packet had another verdict"
         )
+        precondition(pipeline.counters.invalidSegments == 0, "a segment did not fit its connection")
     }
 
     private func measuredTemplate() -> Template {
         switch options.scenario {
         case .new: Template(.syn)
         case .malformed: Template(.ack, acknowledgment: 2, cut: 32)
-        default: Template(.ack, acknowledgment: 2)
+        default: Template(.ack, sequence: 26, acknowledgment: 26)
         }
     }
 

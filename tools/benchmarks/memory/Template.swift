@@ -19,10 +19,17 @@ struct Template: ~Copyable {
     private let headerSum: UInt64
     private let segmentSum: UInt64
 
-    init(_ flags: TCPFlags, acknowledgment: UInt32 = 0, cut: Int = 64) {
+    init(_ flags: TCPFlags, sequence: UInt32 = 1, acknowledgment: UInt32 = 0, cut: Int = 64) {
         let builder = PacketBuilder(from: .any, to: .any)
         let payload = [UInt8](repeating: 0, count: 24)
-        var bytes = builder.tcp(0, 0, flags: flags, acknowledgment: acknowledgment, payload: payload)
+        var bytes = builder.tcp(
+            0,
+            0,
+            flags: flags,
+            sequence: sequence,
+            acknowledgment: acknowledgment,
+            payload: payload
+        )
         let total = UInt16(bytes[2]) << 8 | UInt16(bytes[3])
         bytes.store(big: UInt16(cut), at: 2)
         length = cut
