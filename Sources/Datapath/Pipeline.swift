@@ -46,16 +46,22 @@ package struct Pipeline: ~Copyable {
     /// A pipeline without flows.
     ///
     /// All seeds are drawn from that of the configuration, so that two pipelines with one configuration decide alike.
-    package init(_ configuration: DatapathConfiguration, interfaces: InterfaceTable, services: ServiceTable) {
+    /// Records are kept in the `pinned` maps, where there are some; `restore` takes over what an earlier process left.
+    package init(
+        _ configuration: DatapathConfiguration,
+        interfaces: InterfaceTable,
+        services: ServiceTable,
+        pinned maps: consuming PinnedMaps = PinnedMaps()
+    ) {
         self.configuration = configuration
         self.interfaces = interfaces
         self.services = services
         var seeds = SplitMix64(state: configuration.seed)
-        flows = FlowTable(capacity: configuration.conntrackCapacity, seed: seeds.next())
+        flows = FlowTable(capacity: configuration.conntrackCapacity, seed: seeds.next(), pinned: maps.conntrack)
         fragments = FragmentTable(seed: seeds.next(), timeout: configuration.timeouts.fragment)
         generator = SplitMix64(state: seeds.next())
         identifications = Identifications(seed: configuration.seed ^ 0x1de7)
-        affinity = AffinityTable(seed: configuration.seed ^ 0xaff1)
+        affinity = AffinityTable(seed: configuration.seed ^ 0xaff1, pinned: maps.affinity)
         nodeAddresses = StaticMap(
             configuration.nodeAddresses.map { (key: UInt64($0.bits), value: 0) },
             seed: seeds.next()

@@ -19,6 +19,18 @@
         self.region = region
     }
 
+    /// Room for `count` elements in a region, from a byte on; what is there already is taken for elements.
+    ///
+    /// Traps where the region is too small, or the place is not aligned. Whoever hands over a region vouches for what it holds.
+    public init(count: Int, in region: consuming Region, from offset: Int) {
+        precondition(count >= 0 && offset >= 0 && offset % MemoryLayout<Element>.alignment == 0)
+        precondition(offset + count * MemoryLayout<Element>.stride <= region.byteCount)
+        // Safe: the region is large enough and aligned, by the lines above.
+        unsafe base = (region.base + offset).bindMemory(to: Element.self, capacity: count)
+        self.count = count
+        self.region = region
+    }
+
     /// The element at `index`, in place.
     ///
     /// Traps outside `0..<count`.

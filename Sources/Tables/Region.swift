@@ -3,7 +3,7 @@ internal import Glibc
 /// A page-aligned, zero-filled block of memory that a table lives in.
 ///
 /// Theory of operation: all large tables are made of plain numbers, without pointers, so that the block may as well be
-/// a mapped file. Anonymous blocks ask for huge pages: a lookup in a table of a million flows is bound by misses of
+/// a mapped file, which outlives the process. Anonymous blocks ask for huge pages: a lookup in a table of a million flows is bound by misses of
 /// the TLB otherwise. The kernel hands out pages as they are touched, so a large capacity costs nothing until used.
 @safe public struct Region: ~Copyable {
     // Safe: the block is owned by this value alone, and unmapped exactly once, in deinit.
@@ -31,6 +31,43 @@ internal import Glibc
         if size >= 1 << 21 && !isSparse { _ = unsafe madvise(mapped, size, MADV_HUGEPAGE) }
         unsafe base = mapped
         self.byteCount = size
+    }
+
+    /// Maps an open file: what is written here is in the file at once, however the process ends.
+    ///
+    /// The descriptor may be closed afterwards. A private region leaves the file as it is. Nil with `errno` set when the
+    /// file cannot be mapped. The file must be at least `byteCount` bytes long and stay so: the kernel ends a process that touches what
+    /// lies beyond the end.
+    public init?(descriptor: Int32, byteCount: Int, isPrivate: Bool = false) {
+        guard byteCount > 0,
+            let mapped = unsafe mmap(
+                nil,
+                byteCount,
+                PROT_READ | PROT_WRITE,
+                isPrivate ? MAP_PRIVATE : MAP_SHARED,
+                descriptor,
+                0
+            ),
+            unsafe mapped != MAP_FAILED
+        else { return nil }
+        unsafe base = mapped
+        self.byteCount = byteCount
+    }
+
+    /// The bytes, to be looked at.
+    public var bytes: RawSpan {
+        @_lifetime(borrow self) get {
+            // Safe: the region has that many bytes, and they live as long as it does.
+            unsafe _overrideLifetime(RawSpan(_unsafeStart: base, byteCount: byteCount), borrowing: self)
+        }
+    }
+
+    /// The bytes, to be written.
+    public var mutableBytes: MutableRawSpan {
+        @_lifetime(&self) mutating get {
+            // Safe: as in `bytes`.
+            unsafe _overrideLifetime(MutableRawSpan(_unsafeStart: base, byteCount: byteCount), mutating: &self)
+        }
     }
 
     deinit { _ = unsafe munmap(base, byteCount) }

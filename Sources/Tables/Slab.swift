@@ -27,6 +27,15 @@ public struct Slab<Element: SlabElement>: ~Copyable {
         elements = FixedArray(count: capacity + 1)
     }
 
+    /// Room for `capacity` elements in a region of zeros, from a byte on; `byteCount(capacity:)` says how much they take.
+    public init(capacity: Int, in region: consuming Region, from offset: Int) {
+        self.capacity = capacity
+        elements = FixedArray(count: capacity + 1, in: region, from: offset)
+    }
+
+    /// The memory for `capacity` elements and the one that is never handed out, in bytes.
+    public static func byteCount(capacity: Int) -> Int { (capacity + 1) * MemoryLayout<Element>.stride }
+
     /// How many elements are in use.
     @inlinable public var count: Int { used }
     /// The size of a full slab in bytes.

@@ -12,8 +12,9 @@ internal import Wire
 /// The running datapath: interfaces in their namespaces, a worker, a trace.
 ///
 /// Theory of operation: `init` makes everything that can fail (interfaces, trace file) or nothing; `run` starts the
-/// worker's thread and waits for the end of it, which a graceful shutdown asks for. The interfaces belong to the
-/// descriptors of this process: however it ends, they go with it. Beside the worker a second thread watches the manifests.
+/// worker's thread and waits for the end of it, which a graceful shutdown asks for. Without a state directory the interfaces
+/// belong to the descriptors of this process: however it ends, they go with it. With one they and the maps outlive a process
+/// that was killed, and the next daemon goes on with them. Beside the worker a second thread watches the manifests.
 package final class Daemon: ServiceLifecycle.Service {
     private let worker: WorkerThread
     private let reloading: ReloadThread
@@ -23,6 +24,7 @@ package final class Daemon: ServiceLifecycle.Service {
     private let writer: TraceWriter?
     private let nameServer: NameServer?
     private let logger: Logger
+    private let state: DaemonState?
     /// Serves the control socket, beside the daemon; nil where there is none.
     package let control: ControlServer?
     /// Answers at the health check ports, beside the daemon.
@@ -42,6 +44,7 @@ package final class Daemon: ServiceLifecycle.Service {
         } catch {
             socket?.remove()
             socket?.close()
+            if let state = settings.state { InterfaceFile(state.directory).forget() }
             throw error
         }
     }
@@ -52,13 +55,17 @@ package final class Daemon: ServiceLifecycle.Service {
         socket: ControlSocket?,
         logger: Logger
     ) throws(DaemonError) {
-        let ports = try Port.open(cluster)
+        var opening = PortOpening(cluster, settings.state?.directory)
+        let ports = try opening.open()
+        for problem in opening.problems { logger.warning("\(problem)") }
         let interfaces = cluster.interfaceTable(isReplay: false)
         let table = cluster.serviceTable(seed: settings.seed)
-        let pipeline = Pipeline(
+        let pipeline = try Self.makePipeline(
             cluster.datapathConfiguration(seed: settings.seed, isReplay: false),
-            interfaces: interfaces,
-            services: table
+            interfaces,
+            table,
+            settings.state,
+            logger
         )
         var recorder: TraceRecorder?
         let names = ServicePortNames(cluster.registry.names)
@@ -88,7 +95,13 @@ package final class Daemon: ServiceLifecycle.Service {
             let mailbox = try Mailbox()
             reloadStatus = ReloadStatus(loadedAt: realtimeNanoseconds())
             var latest = table
-            let reloader = Reloader(cluster, loader: settings.loader, status: reloadStatus, logger: logger) { next in
+            let reloader = Reloader(
+                cluster,
+                loader: settings.loader,
+                state: settings.state?.directory,
+                status: reloadStatus,
+                logger: logger
+            ) { next in
                 // Names first: a packet of a new Service must find its own.
                 names.replace(next.registry.names)
                 current.replace(next)
@@ -123,6 +136,7 @@ package final class Daemon: ServiceLifecycle.Service {
         )
         control = socket.map { ControlServer($0, context, logger: logger) }
         self.logger = logger
+        state = settings.state
         for service in cluster.manifests.services where !service.externalVIPs.isEmpty {
             logger.info("\(service.reference) is served on \(service.externalVIPs.joined(separator: ", "))")
         }
@@ -142,6 +156,29 @@ package final class Daemon: ServiceLifecycle.Service {
             }
             logger.warning("\(error)")
             return nil
+        }
+    }
+
+    /// The pipeline; with a state directory its maps live there, and go on from what an earlier daemon left.
+    private static func makePipeline(
+        _ configuration: DatapathConfiguration,
+        _ interfaces: InterfaceTable,
+        _ table: ServiceTable,
+        _ state: DaemonState?,
+        _ logger: Logger
+    ) throws(DaemonError) -> Pipeline {
+        guard let state else { return Pipeline(configuration, interfaces: interfaces, services: table) }
+        let files = PinnedMapFiles(state.directory)
+        do throws(StateError) {
+            let maps = try files.create(conntrackCapacity: configuration.conntrackCapacity)
+            var pipeline = Pipeline(configuration, interfaces: interfaces, services: table, pinned: maps)
+            let (result, problems) = files.restore(into: &pipeline, servicePorts: state.servicePorts)
+            for problem in problems { logger.warning("\(problem)") }
+            if let result { logger.info("\(result.line)") }
+            try files.commit()
+            return pipeline
+        } catch {
+            throw DaemonError(error)
         }
     }
 
@@ -195,6 +232,7 @@ package final class Daemon: ServiceLifecycle.Service {
         } catch let error as DaemonError {
             failure = error
         }
+        if let state { InterfaceFile(state.directory).forget() }
         reloading.stop()
         await watching
         await nameServer?.close()

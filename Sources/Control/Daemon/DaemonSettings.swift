@@ -6,6 +6,8 @@ package struct DaemonSettings: Sendable {
     package var manifests: ManifestSnapshot
     /// What the manifests were loaded with, and are loaded with again; nil for one that begins anew.
     package var loader: ClusterLoader?
+    /// What outlives the daemon; nil for nothing.
+    package var state: DaemonState?
     /// The trace to write; nil for none.
     package var trace: TraceSettings?
     /// Where the control socket is; nil for none.
@@ -19,6 +21,7 @@ package struct DaemonSettings: Sendable {
     package init(
         manifests: ManifestSnapshot,
         loader: ClusterLoader? = nil,
+        state: DaemonState? = nil,
         trace: TraceSettings? = nil,
         socket: String? = nil,
         seed: UInt64,
@@ -26,10 +29,25 @@ package struct DaemonSettings: Sendable {
     ) {
         self.manifests = manifests
         self.loader = loader
+        self.state = state
         self.trace = trace
         self.socket = socket
         self.seed = seed
         self.version = version
+    }
+}
+
+/// The state directory of a daemon, and what is known of the daemon before.
+package struct DaemonState: Sendable {
+    /// The directory, locked.
+    package var directory: StateDirectory
+    /// How many ServicePorts have the numbers that they had then; nil if that is not known.
+    package var servicePorts: Int?
+
+    /// A directory, and what is known of the one before.
+    package init(_ directory: StateDirectory, servicePorts: Int?) {
+        self.directory = directory
+        self.servicePorts = servicePorts
     }
 }
 
@@ -43,6 +61,10 @@ package struct DaemonError: Error, Sendable, CustomStringConvertible {
     init(_ description: String, hint: String? = nil) {
         self.description = description
         self.hint = hint
+    }
+
+    init(_ error: StateError) {
+        self.init(error.description, hint: "state: none, or --state none, keeps nothing")
     }
 
     init(_ error: SystemError) {

@@ -17,27 +17,32 @@ final class Port {
     var framesLost: UInt64 = 0
     /// Whether the interface was deleted under the daemon.
     var isGone = false
+    /// Whether the interface outlives this process, however it ends.
+    private(set) var isPersistent: Bool
 
-    init(label: String, queue: consuming TunQueue) {
+    init(label: String, queue: consuming TunQueue, isPersistent: Bool) {
         self.label = label
         self.queue = queue
+        self.isPersistent = isPersistent
     }
 
-    /// Makes the interfaces of a configuration, each inside its namespace; if one fails, none is left.
-    static func open(_ cluster: Cluster) throws(DaemonError) -> [Port] {
-        var ports: [Port] = []
-        for interface in cluster.configuration.interfaces {
-            do throws(SystemError) {
-                ports.append(try open(interface, cluster))
-            } catch {
-                // The ports made so far go with this list, and their interfaces with them.
-                throw DaemonError(error)
-            }
-        }
-        return ports
+    /// Lets the interface outlive this process.
+    func persist() throws(SystemError) {
+        try queue.setPersistent(true)
+        isPersistent = true
     }
 
-    private static func open(_ interface: Configuration.Interface, _ cluster: Cluster) throws(SystemError) -> Port {
+    /// Takes the interface away with this process: call it, or let go of the port, unless it is to be found again.
+    func release() {
+        guard isPersistent else { return }
+        isPersistent = false
+        try? queue.setPersistent(false)
+    }
+
+    deinit { release() }
+
+    /// What the interface of a configuration is to be.
+    static func configuration(_ interface: Configuration.Interface, _ cluster: Cluster) -> TunConfiguration {
         var configuration = TunConfiguration(
             name: interface.name,
             mtu: UInt32(clamping: interface.mtu),
@@ -55,14 +60,7 @@ final class Port {
         }
         configuration.routes = Self.distinct(configuration.routes)
         configuration.addresses = Self.distinct(configuration.addresses)
-        let namespace =
-            if let name = interface.namespace {
-                name.contains("/") ? try NetworkNamespace(path: name) : try NetworkNamespace(named: name)
-            } else {
-                try NetworkNamespace()
-            }
-        let tun = try TunInterface.create(configuration, in: namespace)
-        return Port(label: interface.label, queue: tun.takeQueue())
+        return configuration
     }
 
     private static func distinct<Element: Hashable>(_ elements: [Element]) -> [Element] {

@@ -158,6 +158,11 @@ package struct Worker: ~Copyable {
     /// Gives up the recorder, so that its trace can be finished; call it after `run`.
     mutating func endRecording() { recorder = nil }
 
+    /// Lets the interfaces go with this process, for an orderly end; call it after `run`.
+    func releaseInterfaces() {
+        for port in ports { port.release() }
+    }
+
     /// What became of the packets, in a line for the log.
     var summary: String {
         var parts = ["\(pipeline.counters.received) packets"]
@@ -233,6 +238,7 @@ package final class WorkerThread {
         }
         worker.requests.close()
         worker.endRecording()
+        worker.releaseInterfaces()
         if let failure { throw failure }
         return worker.summary
     }

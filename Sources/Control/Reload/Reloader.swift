@@ -22,6 +22,7 @@ package final class Reloader {
     private var loader: ClusterLoader
     /// Where it is kept what Services were given; nil for nowhere.
     private let allocations: AllocationFile?
+    private let servicePorts: ServicePortFile?
     private let status: ReloadStatus
     private let logger: Logger
     private let handOver: (Cluster) -> Void
@@ -35,13 +36,15 @@ package final class Reloader {
     package init(
         _ cluster: Cluster,
         loader: ClusterLoader? = nil,
+        state: StateDirectory? = nil,
         status: ReloadStatus,
         logger: Logger,
         handOver: @escaping (Cluster) -> Void
     ) {
         self.cluster = cluster
         self.loader = loader ?? ClusterLoader(after: cluster)
-        allocations = cluster.configuration.state.map(AllocationFile.init)
+        allocations = state.map { AllocationFile(directory: $0.path) }
+        servicePorts = state.map(ServicePortFile.init)
         self.status = status
         self.logger = logger
         self.handOver = handOver
@@ -68,6 +71,8 @@ package final class Reloader {
         }
         let isChange = loader.changeCount.map { $0 > 0 } ?? (next.manifests != cluster.manifests)
         if isChange {
+            // Before a packet sees a new number.
+            keepServicePorts(of: next)
             handOver(next)
             keepAllocations(of: next)
             logAdoptions(of: next)
@@ -79,9 +84,18 @@ package final class Reloader {
         return isChange
     }
 
+    private func keepServicePorts(of next: Cluster) {
+        guard let servicePorts, next.registry.names.count > cluster.registry.names.count else { return }
+        do throws(StateError) {
+            try servicePorts.save(next.registry)
+        } catch {
+            logger.warning("flows of new Services will not outlive a restart: \(error)")
+        }
+    }
+
     private func keepAllocations(of next: Cluster) {
         guard let allocations, next.allocations != cluster.allocations else { return }
-        do throws(AllocationFileError) {
+        do throws(StateError) {
             try allocations.save(next.allocations)
         } catch {
             logger.warning("a restart may give Services other addresses: \(error)")

@@ -30,8 +30,14 @@ package struct FlowTable: ~Copyable {
     package var lastIdentifier: UInt64 = 0
 
     /// Room for `capacity` flows; `seed` keeps the hash secret from whoever chooses tuples.
-    package init(capacity: Int, seed: UInt64) {
-        flows = Slab(capacity: capacity)
+    ///
+    /// The records are in a region, if one is given, as `PinnedMaps` describes it.
+    package init(capacity: Int, seed: UInt64, pinned region: consuming Region? = nil) {
+        if let region {
+            flows = Slab(capacity: capacity, in: region, from: PinnedMaps.recordOffset)
+        } else {
+            flows = Slab(capacity: capacity)
+        }
         index = BucketIndex(capacity: capacity * 2)
         lists = EvictionLists(capacity: capacity)
         // So wide that a table full of half-open flows adds 32 to each count, half of the least limit.
@@ -208,6 +214,8 @@ package struct FlowTable: ~Copyable {
         wheel.remove(number, in: &flows)
         leaveClass(number, flows[number].state.evictionClass)
         flows[number].transport = TransportProtocol(rawValue: 0)
+        flows[number].state = .none
+        storeFence()
         flows.release(number)
     }
 

@@ -13,6 +13,7 @@ struct AffinityTable: ~Copyable {
     struct Entry: TimerElement {
         var key: UInt64
         var backend: FlowEndpoint
+        /// 0 in an entry that is not in use, or not whole: it is written last.
         var deadline: UInt64
         var nextTimer: UInt32
         var previousTimer: UInt32
@@ -27,14 +28,22 @@ struct AffinityTable: ~Copyable {
     /// As many as Cilium's affinity map has.
     static let capacity = 65536
 
-    private(set) var entries = Slab<Entry>(capacity: AffinityTable.capacity)
+    private(set) var entries: Slab<Entry>
     private var index = BucketIndex(capacity: AffinityTable.capacity)
     private var wheel = TimerWheel()
     private let hash: SeededHash
     /// Clients that found no room.
     private(set) var refused: UInt64 = 0
 
-    init(seed: UInt64) { hash = SeededHash(seed: seed) }
+    /// A table whose entries are in a region, if one is given, as `PinnedMaps` describes it.
+    init(seed: UInt64, pinned region: consuming Region? = nil) {
+        hash = SeededHash(seed: seed)
+        if let region {
+            entries = Slab(capacity: Self.capacity, in: region, from: PinnedMaps.recordOffset)
+        } else {
+            entries = Slab(capacity: Self.capacity)
+        }
+    }
 
     /// How many clients are remembered, those included whose time is over but which were not cleared away yet.
     var count: Int { entries.count }
@@ -60,11 +69,25 @@ struct AffinityTable: ~Copyable {
         now: UInt64
     ) {
         expire(now: now, budget: 16)
-        let key = Self.key(client, service)
         let deadline = now &+ UInt64(seconds) * Timeouts.second
+        remember(client, service: service, backend: backend, until: deadline, now: now)
+    }
+
+    /// Remembers a client's backend until a deadline.
+    mutating func remember(
+        _ client: IPv4Address,
+        service: UInt32,
+        backend: FlowEndpoint,
+        until deadline: UInt64,
+        now: UInt64
+    ) {
+        let key = Self.key(client, service)
         if let number = find(key) {
             let isSooner = deadline < entries[number].deadline
+            entries[number].deadline = 0
+            storeFence()
             entries[number].backend = backend
+            storeFence()
             entries[number].deadline = deadline
             // The wheel finds a later deadline by itself; an earlier one (a reload changed the timeout) it must be told.
             if isSooner {
@@ -81,11 +104,13 @@ struct AffinityTable: ~Copyable {
         entries[number] = Entry(
             key: key,
             backend: backend,
-            deadline: deadline,
+            deadline: 0,
             nextTimer: 0,
             previousTimer: 0,
             timerSlot: 0
         )
+        storeFence()
+        entries[number].deadline = deadline
         let entered = index.insert(hash(key, 0), number)
         precondition(entered, "the index has room for every entry")
         wheel.start(at: now)
@@ -108,8 +133,7 @@ struct AffinityTable: ~Copyable {
             return false
         }
         wheel.remove(number, in: &entries)
-        _ = index.remove(hash(key, 0), number)
-        entries.release(number)
+        release(number)
         return true
     }
 
@@ -118,8 +142,14 @@ struct AffinityTable: ~Copyable {
         guard wheel.isDue(now) else { return }
         var left = budget
         while let number = wheel.nextExpired(now, in: &entries, budget: &left) {
-            _ = index.remove(hash(entries[number].key, 0), number)
-            entries.release(number)
+            release(number)
         }
+    }
+
+    private mutating func release(_ number: UInt32) {
+        entries[number].deadline = 0
+        storeFence()
+        _ = index.remove(hash(entries[number].key, 0), number)
+        entries.release(number)
     }
 }

@@ -18,6 +18,8 @@ extension Pipeline {
         flows.flows[flow].service = packet.service
         flows.flows[flow].frontend = packet.frontend
         if packet.masquerade { flows.flows[flow].flags.insert(.masquerade) }
+        // From its state on the record counts, also for a later process.
+        storeFence()
         tracker.begin(&flows.flows[flow], packet, batch.frames.bytes(number, length: Int(packet.length)))
         flows.arm(flow)
         flows.flows[flow].counts.count(.original, length: Int(packet.totalLength))

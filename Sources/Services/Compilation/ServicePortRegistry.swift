@@ -34,6 +34,11 @@ package struct ServicePortRegistry: Sendable {
     /// What events call a ServicePort, by its number; the first one is empty.
     package private(set) var names: [String] = [""]
 
+    private var identities: [ServicePortIdentity] = []
+
+    /// All ServicePorts in the order of their numbers, from 1 on, with what events call them.
+    package var entries: [(identity: ServicePortIdentity, name: String)] { Array(zip(identities, names.dropFirst())) }
+
     /// A registry that has given no number yet.
     package init() {}
 
@@ -44,6 +49,7 @@ package struct ServicePortRegistry: Sendable {
         let number = UInt32(names.count)
         numbers[key] = number
         names.append(name)
+        identities.append(identity)
         return number
     }
 }

@@ -46,23 +46,40 @@ struct ClusterOptions: ParsableArguments {
     /// Loads and compiles for a daemon, whose Services keep what is in its state directory, and remembers it there.
     ///
     /// The loader is for loading again.
-    func loadForDaemon() throws(Failure) -> (cluster: Cluster, loader: ClusterLoader) {
-        let configuration = try settings()
-        guard let directory = configuration.state else {
+    func loadForDaemon(
+        state place: String?
+    ) throws(Failure) -> (cluster: Cluster, loader: ClusterLoader, state: DaemonState?) {
+        var configuration = try settings()
+        if let place { configuration.state = place == "none" ? nil : place }
+        guard let path = configuration.state else {
             var loader = ClusterLoader(configuration)
-            return (try load(manifests, with: &loader), loader)
+            return (try load(manifests, with: &loader), loader, nil)
         }
-        let file = AllocationFile(directory: directory)
-        let (state, problem) = file.load()
-        if let problem { writeToStandardError("culvert: warning: \(problem)\n") }
-        var loader = ClusterLoader(configuration, allocations: state)
-        let cluster = try load(manifests, with: &loader)
-        do throws(AllocationFileError) {
-            try file.save(cluster.allocations)
+        let hint = "state: none, or --state none, keeps nothing"
+        let directory: StateDirectory
+        do throws(StateError) {
+            directory = try StateDirectory(path: path)
         } catch {
-            throw Failure.failed(error.description, hint: "state: none keeps nothing")
+            throw Failure.failed(error.description, hint: hint)
         }
-        return (cluster, loader)
+        let file = AllocationFile(directory: path)
+        let numbers = ServicePortFile(directory)
+        let (allocations, problem) = file.load()
+        let (registry, fault) = numbers.load()
+        for line in [problem, fault].compactMap(\.self) { writeToStandardError("culvert: warning: \(line)\n") }
+        var loader = ClusterLoader(
+            configuration,
+            registry: registry ?? ServicePortRegistry(),
+            allocations: allocations
+        )
+        let cluster = try load(manifests, with: &loader)
+        do throws(StateError) {
+            try file.save(cluster.allocations)
+            try numbers.save(cluster.registry)
+        } catch {
+            throw Failure.failed(error.description, hint: hint)
+        }
+        return (cluster, loader, DaemonState(directory, servicePorts: registry.map { $0.entries.count }))
     }
 
     private func settings() throws(Failure) -> Configuration {

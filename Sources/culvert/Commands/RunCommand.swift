@@ -11,7 +11,8 @@ struct RunCommand: AsyncParsableCommand {
         abstract: "Run the datapath between network namespaces.",
         discussion: """
             Makes the TUN interfaces of the configuration inside their namespaces and forwards between them, until \
-            SIGTERM or SIGINT. The interfaces vanish with the process. Manifests are watched: what changes in them is \
+            SIGTERM or SIGINT. Then the interfaces vanish; with a state directory they outlive a process that was killed, \
+            and so do flows: the next daemon goes on with them. Manifests are watched: what changes in them is \
             taken over at once, if nothing is wrong with it. SIGHUP reads them again.
 
             Example:
@@ -27,6 +28,12 @@ struct RunCommand: AsyncParsableCommand {
         completion: .file()
     )
     var socket: String?
+
+    @Option(
+        help: "The directory of what outlives the daemon, on tmpfs; none for nothing. Else CULVERT_STATE or the configuration.",
+        completion: .directory
+    )
+    var state: String?
 
     @Option(help: "The seed of every choice; drawn at random unless given.")
     var seed: UInt64?
@@ -47,10 +54,11 @@ struct RunCommand: AsyncParsableCommand {
         // Both before they are read, so that no change and no order is missed.
         let hangups = await UnixSignalsSequence(trapping: .sighup)
         let manifests = ManifestSnapshot(cluster.manifests)
-        let (loaded, loader) = try cluster.loadForDaemon()
+        let (loaded, loader, kept) = try cluster.loadForDaemon(state: state)
         let settings = DaemonSettings(
             manifests: manifests,
             loader: loader,
+            state: kept,
             trace: try traceFile.settings(),
             socket: socket.map { $0 == "none" ? nil : $0 } ?? loaded.configuration.socket,
             seed: seed ?? UInt64.random(in: .min ... .max),
