@@ -78,12 +78,19 @@ package final class DatapathHarness {
     /// The time of second 0.
     package static let epoch: UInt64 = 1_000_000_000_000
 
-    package init(_ world: World = World(), batchSize: Int = 1, frameCapacity: Int = 65535) {
+    /// A pipeline without flows; its records are in `pinned` maps, where there are some.
+    package init(
+        _ world: World = World(),
+        batchSize: Int = 1,
+        frameCapacity: Int = 65535,
+        pinned maps: consuming PinnedMaps = PinnedMaps()
+    ) {
         interfaces = InterfaceTable(world.interfaces)
         pipeline = Pipeline(
             world.configuration,
             interfaces: interfaces,
-            services: ServiceTable(world.rules, seed: world.configuration.seed, names: world.names)
+            services: ServiceTable(world.rules, seed: world.configuration.seed, names: world.names),
+            pinned: maps
         )
         batch = Batch(frameCapacity: frameCapacity)
         self.batchSize = batchSize

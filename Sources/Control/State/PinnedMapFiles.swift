@@ -1,19 +1,20 @@
-internal import Datapath
+package import Datapath
 internal import Devices
 internal import Tables
 
 /// The files that the maps of a daemon live in.
-struct PinnedMapFiles {
+package struct PinnedMapFiles {
     private let conntrack: MapFile
     private let affinity: MapFile
 
-    init(_ directory: StateDirectory) {
+    /// The files in a state directory.
+    package init(_ directory: StateDirectory) {
         conntrack = MapFile(.conntrack, in: directory)
         affinity = MapFile(.affinity, in: directory)
     }
 
     /// New, empty maps; they take their place with `commit`.
-    func create(conntrackCapacity: Int) throws(StateError) -> PinnedMaps {
+    package func create(conntrackCapacity: Int) throws(StateError) -> PinnedMaps {
         let flows = try conntrack.create(conntrackCapacity: conntrackCapacity)
         let clients = try affinity.create(conntrackCapacity: conntrackCapacity)
         return PinnedMaps(conntrack: flows, affinity: clients)
@@ -23,7 +24,9 @@ struct PinnedMapFiles {
     ///
     /// `servicePorts` is how many ServicePorts have the numbers that they had then; nil if that is not known. Returns what
     /// came of it, nil if there was nothing, and a line about each file that was set aside.
-    func restore(into pipeline: inout Pipeline, servicePorts: Int?) -> (result: Restoration?, problems: [String]) {
+    package func restore(into pipeline: inout Pipeline, servicePorts: Int?) -> (
+        result: Restoration?, problems: [String]
+    ) {
         let now = UInt64(monotonicNanoseconds())
         var result: Restoration?
         var problems: [String] = []
@@ -48,7 +51,7 @@ struct PinnedMapFiles {
     }
 
     /// Puts the new maps in the place of the old ones: what was given to the pipeline is kept from now on.
-    func commit() throws(StateError) {
+    package func commit() throws(StateError) {
         try conntrack.commit()
         try affinity.commit()
     }

@@ -115,7 +115,8 @@ extension Pipeline {
     /// Finds the interfaces of a flow anew, as they are configured now, and enters it.
     private mutating func restore(_ record: Flow, now: UInt64) -> Bool {
         var flow = record
-        guard let forth = interfaces.egress(to: flow.reply.source), let back = interfaces.egress(to: flow.original.source)
+        guard let forth = interfaces.egress(to: flow.reply.source),
+            let back = interfaces.egress(to: flow.original.source)
         else { return false }
         flow.originalEgress = forth
         flow.replyEgress = back

@@ -30,7 +30,8 @@ struct RunCommand: AsyncParsableCommand {
     var socket: String?
 
     @Option(
-        help: "The directory of what outlives the daemon, on tmpfs; none for nothing. Else CULVERT_STATE or the configuration.",
+        help:
+            "The directory of what outlives the daemon, on tmpfs; none for nothing. Else CULVERT_STATE or the configuration.",
         completion: .directory
     )
     var state: String?

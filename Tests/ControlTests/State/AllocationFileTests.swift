@@ -59,6 +59,6 @@ struct AllocationFileTests {
         let folder = try ManifestFolder()
         try folder.write("state", "a file")
         let file = AllocationFile(directory: folder.path + "/state")
-        #expect(throws: AllocationFileError.self) { try file.save(Self.state) }
+        #expect(throws: StateError.self) { try file.save(Self.state) }
     }
 }
