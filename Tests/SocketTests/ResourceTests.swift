@@ -62,6 +62,12 @@ struct ResourceTests {
             let counters = try await daemon.items("counters")
             #expect(counters.first { $0["counter"].string == "flows.flushed" }?["value"].number == 5)
             #expect(counters.first { $0["counter"].string == "flows.current" }?["value"].number == 0)
+            let names = Set(counters.compactMap { $0["counter"].string })
+            for word in ["halfOpen", "closed", "closing", "unreplied", "replied", "established"] {
+                #expect(names.contains("flows.current.\(word)") && names.contains("flows.expired.\(word)"))
+            }
+            #expect(names.contains("flows.evicted.halfOpen") && !names.contains("flows.evicted.established"))
+            #expect(names.isSuperset(of: ["flows.replaced", "flows.insertFailed", "flows.halfOpenRefused"]))
         }
     }
 
