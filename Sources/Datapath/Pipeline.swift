@@ -23,6 +23,7 @@ package struct Pipeline: ~Copyable {
     /// How many packets each stage has seen.
     package var programs = ProgramCounters()
     let tracker: FlowTracker
+    let fragmentSeed: UInt64
     var fragments: FragmentTable
     var identifications: Identifications
     var affinity: AffinityTable
@@ -58,7 +59,8 @@ package struct Pipeline: ~Copyable {
         self.services = services
         var seeds = SplitMix64(state: configuration.seed)
         flows = FlowTable(capacity: configuration.conntrackCapacity, seed: seeds.next(), pinned: maps.conntrack)
-        fragments = FragmentTable(seed: seeds.next(), timeout: configuration.timeouts.fragment)
+        fragmentSeed = seeds.next()
+        fragments = FragmentTable(seed: fragmentSeed, timeout: configuration.timeouts.fragment)
         generator = SplitMix64(state: seeds.next())
         identifications = Identifications(seed: configuration.seed ^ 0x1de7)
         affinity = AffinityTable(seed: configuration.seed ^ 0xaff1, pinned: maps.affinity)

@@ -52,7 +52,15 @@ public struct TimerWheel: ~Copyable {
 
     /// Enters an element by its deadline; it must be in no slot.
     @inlinable public mutating func insert<Element: TimerElement>(_ number: UInt32, in slab: inout Slab<Element>) {
-        let slot = slot(for: slab[number].deadline)
+        insert(number, at: slot(for: slab[number].deadline), in: &slab)
+    }
+
+    /// Enters an element, which must be in no slot, into a slot; before those that are in it.
+    @inlinable mutating func insert<Element: TimerElement>(
+        _ number: UInt32,
+        at slot: Int,
+        in slab: inout Slab<Element>
+    ) {
         let head = heads[slot]
         slab[number].timerSlot = UInt16(truncatingIfNeeded: slot &+ 1)
         slab[number].nextTimer = head

@@ -29,6 +29,11 @@ struct EvictionLists: ~Copyable {
     /// The flow that came into the class after this one; 0 for none.
     func following(_ number: UInt32) -> UInt32 { links[number].next }
 
+    /// Whether a flow is in the list of a class, in a table that no flow has left yet.
+    func contains(_ number: UInt32, _ eviction: EvictionClass) -> Bool {
+        links[number].previous != 0 || oldest(eviction) == number
+    }
+
     /// Adds a flow, which is in no class, at the end of one.
     mutating func enter(_ number: UInt32, _ eviction: EvictionClass) {
         counts[eviction] &+= 1

@@ -20,7 +20,7 @@ package struct FlowTable: ~Copyable {
     var wheel = TimerWheel()
     /// The ports in use towards crowded destinations.
     var ports: PortMaps
-    private(set) var lists: EvictionLists
+    var lists: EvictionLists
     /// How many half-open connections each source has.
     private var halfOpen: CountMinSketch
     let hash: SeededHash
@@ -131,7 +131,7 @@ package struct FlowTable: ~Copyable {
         }
     }
 
-    private mutating func enterClass(_ number: UInt32) {
+    mutating func enterClass(_ number: UInt32) {
         let eviction = flows[number].state.evictionClass
         lists.enter(number, eviction)
         if eviction == .halfOpen { halfOpen.add(hash(flows[number].original.source)) }

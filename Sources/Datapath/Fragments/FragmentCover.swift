@@ -78,6 +78,26 @@ struct FragmentCover: ~Copyable {
         return true
     }
 
+    /// The pieces of a datagram, in the order of their offsets.
+    func pieces(of list: List) -> [FragmentPiece] {
+        var found: [FragmentPiece] = []
+        var number = list.head
+        while number != 0 {
+            let piece = pieces[number]
+            let end = UInt32(piece.first) + UInt32(piece.count)
+            found.append(
+                FragmentPiece(
+                    first: UInt32(piece.first),
+                    count: UInt32(piece.count),
+                    moreFragments: end != list.unitsInAll,
+                    digest: piece.digest
+                )
+            )
+            number = piece.link
+        }
+        return found
+    }
+
     /// Forgets the pieces of a datagram.
     mutating func removeAll(_ list: inout List) {
         while list.head != 0 {

@@ -75,14 +75,14 @@ struct FragmentTable: ~Copyable {
 
     var datagrams = Slab<Datagram>(capacity: FragmentTable.capacity)
     var held = HeldFragments()
-    private var cover = FragmentCover()
+    private(set) var cover = FragmentCover()
     private var sources: FragmentSources
     private var index = BucketIndex(capacity: FragmentTable.capacity)
     private let hash: SeededHash
     private let timeout: UInt64
-    private var oldest: UInt32 = 0
+    private(set) var oldest: UInt32 = 0
     private var newest: UInt32 = 0
-    private var oldestSettled: UInt32 = 0
+    private(set) var oldestSettled: UInt32 = 0
     private var newestSettled: UInt32 = 0
 
     init(seed: UInt64, timeout: UInt64) {
@@ -101,10 +101,15 @@ struct FragmentTable: ~Copyable {
             remove(number)
         }
         if datagrams.count == datagrams.capacity { removeOldestSettled() }
+        return append(key, deadline: now &+ timeout)
+    }
+
+    /// A new entry, the youngest; nil when there is no room.
+    mutating func append(_ key: Key, deadline: UInt64) -> UInt32? {
         guard datagrams.count < datagrams.capacity, let source = sources.addDatagram(key.source),
             let number = datagrams.allocate()
         else { return nil }
-        datagrams[number] = Datagram(key: key, deadline: now &+ timeout, source: source, older: newest)
+        datagrams[number] = Datagram(key: key, deadline: deadline, source: source, older: newest)
         if newest != 0 { datagrams[newest].newer = number } else { oldest = number }
         newest = number
         let entered = index.insert(key.hash(hash), number)
@@ -177,13 +182,19 @@ struct FragmentTable: ~Copyable {
         leaveSource(number)
         // What was seen of it does not matter any more.
         if isRefused { cover.removeAll(&datagrams[number].cover) }
+        linkSettled(number)
+    }
+
+    /// Puts a datagram that has left its source behind all that are settled.
+    mutating func linkSettled(_ number: UInt32) {
         datagrams[number].olderSettled = newestSettled
         datagrams[number].newerSettled = 0
         if newestSettled != 0 { datagrams[newestSettled].newerSettled = number } else { oldestSettled = number }
         newestSettled = number
     }
 
-    private mutating func leaveSource(_ number: UInt32) {
+    /// Counts a datagram as its source's no more.
+    mutating func leaveSource(_ number: UInt32) {
         sources.removeDatagram(pieces: datagrams[number].cover.count, datagrams[number].source)
         datagrams[number].source = 0
     }

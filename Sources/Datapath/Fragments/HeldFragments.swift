@@ -1,4 +1,5 @@
 internal import Tables
+internal import Wire
 
 /// The fragments that wait for the first one of their datagram.
 ///
@@ -75,6 +76,20 @@ struct HeldFragments: ~Copyable {
             left -= part
             chunk = chunks[chunk].link
         }
+    }
+
+    /// The bytes of a fragment.
+    func bytes(_ place: UInt32) -> [UInt8] {
+        var left = Int(held[place].packet.length)
+        var chunk = held[place].firstChunk
+        var found: [UInt8] = []
+        while chunk != 0 && left > 0 {
+            let part = bytes.bytes(Int(chunk), length: min(left, Self.chunkLength))
+            for offset in 0..<part.byteCount { found.append(part.load8(offset)) }
+            left -= part.byteCount
+            chunk = chunks[chunk].link
+        }
+        return found
     }
 
     /// Forgets a fragment.

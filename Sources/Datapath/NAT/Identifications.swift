@@ -13,7 +13,7 @@ internal import Wire
 struct Identifications: ~Copyable {
     private static let counterCount = 4096
 
-    private var counters = FixedArray<UInt16>(count: Identifications.counterCount)
+    var counters = FixedArray<UInt16>(count: Identifications.counterCount)
     private let hash: SeededHash
     /// The bijection: times an odd number, and turned over by another one.
     private let factor: UInt16

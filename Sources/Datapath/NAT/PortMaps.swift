@@ -100,6 +100,9 @@ struct PortMaps: ~Copyable {
     /// Ends the filling of a map.
     mutating func settle(_ number: UInt32) { entries[number].closesBelow = entries[number].used / 2 }
 
+    /// Sets when a map goes: when fewer ports are in use.
+    mutating func setCloses(below count: UInt32, _ number: UInt32) { entries[number].closesBelow = count }
+
     /// Notes that answers with this tuple belong to a flow now.
     @inline(__always) mutating func insert(_ tuple: FlowTuple, _ transport: TransportProtocol) {
         if entries.count == 0 { return }

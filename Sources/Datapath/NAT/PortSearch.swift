@@ -83,7 +83,8 @@ extension FlowTable {
         return map
     }
 
-    private func isIndexed(_ tuple: FlowTuple, _ transport: TransportProtocol) -> Bool {
+    /// Whether a tuple stands in the index, be its time over or not.
+    func isIndexed(_ tuple: FlowTuple, _ transport: TransportProtocol) -> Bool {
         index.find(tuple.hash(transport, hash)) { matches(FlowReference(bits: $0), tuple, transport) } != nil
     }
 

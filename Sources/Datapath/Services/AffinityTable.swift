@@ -28,9 +28,9 @@ struct AffinityTable: ~Copyable {
     /// As many as Cilium's affinity map has.
     static let capacity = 65536
 
-    private(set) var entries: Slab<Entry>
+    var entries: Slab<Entry>
     private var index = BucketIndex(capacity: AffinityTable.capacity)
-    private var wheel = TimerWheel()
+    var wheel = TimerWheel()
     private let hash: SeededHash
     /// Clients that found no room.
     private(set) var refused: UInt64 = 0
@@ -115,6 +115,20 @@ struct AffinityTable: ~Copyable {
         precondition(entered, "the index has room for every entry")
         wheel.start(at: now)
         wheel.insert(number, in: &entries)
+    }
+
+    /// Enters an entry that is in no slot of the wheel; false when its client is remembered, or there is no room.
+    mutating func enter(_ key: UInt64, _ backend: FlowEndpoint, until deadline: UInt64) -> Bool {
+        guard find(key) == nil, let number = entries.allocate() else { return false }
+        entries[number] = Entry(
+            key: key,
+            backend: backend,
+            deadline: deadline,
+            nextTimer: 0,
+            previousTimer: 0,
+            timerSlot: 0
+        )
+        return index.insert(hash(key, 0), number)
     }
 
     /// One past the largest number of an entry that was ever used.

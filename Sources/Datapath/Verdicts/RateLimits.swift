@@ -4,10 +4,10 @@ internal import Wire
 /// Limits how often something happens: `burst` at once, `perSecond` in the long run (RFC 1812 section 4.3.2.8).
 struct TokenBucket: BitwiseCopyable {
     /// In billionths of a token.
-    private var tokens: UInt64
-    private var last: UInt64 = 0
+    var tokens: UInt64
+    var last: UInt64 = 0
     private let perSecond: UInt64
-    private let full: UInt64
+    let full: UInt64
 
     init(perSecond: UInt64, burst: UInt64) {
         self.perSecond = perSecond
@@ -33,7 +33,7 @@ struct TokenBucket: BitwiseCopyable {
 /// Theory of operation: a source has one of 1,024 places, by its hash; a place knows only who took it last. Sources that
 /// share one may each have more than their due when they take turns, which the overall limit bounds.
 struct SourceRate: ~Copyable {
-    private struct Place: BitwiseCopyable {
+    struct Place: BitwiseCopyable {
         var source: IPv4Address
         /// When the source may go on, in nanoseconds.
         var next: UInt64
@@ -41,7 +41,7 @@ struct SourceRate: ~Copyable {
 
     private static let count = 1024
     private static let interval: UInt64 = 1_000_000_000
-    private var places = FixedArray<Place>(count: count)
+    var places = FixedArray<Place>(count: count)
     private let hash: SeededHash
 
     init(seed: UInt64) { hash = SeededHash(seed: seed) }
