@@ -121,6 +121,21 @@ package final class DatapathHarness {
         return treatments
     }
 
+    /// The state of the pipeline, as it is saved.
+    package var savedState: [UInt8] {
+        var encoder = StateEncoder()
+        pipeline.save(to: &encoder)
+        return encoder.bytes
+    }
+
+    /// Goes on from a saved state after `count` packets; false when it was refused.
+    package func resume(_ state: [UInt8], after count: Int = 0, servicePorts: Int = 1000) -> Bool {
+        var decoder = StateDecoder(state)
+        pipeline.restore(from: &decoder, servicePorts: servicePorts)
+        number = UInt64(count)
+        return decoder.isWhole && decoder.isAtEnd
+    }
+
     /// Takes over other rules, and holds all flows against them, `slice` at a time.
     package func reload(_ rules: ServiceSpecification, slice: Int = .max) {
         pipeline.replaceServices(ServiceTable(rules, seed: pipeline.configuration.seed))
@@ -250,7 +265,7 @@ package final class DatapathHarness {
         let gone =
             counters.expirations.total + counters.evictions.total + counters.flowsReplaced + counters.flowsFlushed
             + counters.flowsReconciled
-        return pipeline.flows.areClassesRight && counters.flowsCreated == gone + UInt64(counters.flows.count)
+        return pipeline.flows.areClassesRight && counters.flowsCreated + counters.flowsRestored == gone + UInt64(counters.flows.count)
     }
 
     /// How many destinations have a map of used ports.

@@ -66,6 +66,9 @@ package struct ReplaySession: ~Copyable {
     package private(set) var pipeline: Pipeline
     private var batch: Batch
     private var clock: UInt64 = 0
+    /// How many frames came before those of this capture, and how many are in it.
+    private var framesBefore: UInt64 = 0
+    private var framesRead: UInt64 = 0
     private let uplink: UInt16
     /// How many of the reloads were done.
     private var reloadsDone = 0
@@ -88,6 +91,34 @@ package struct ReplaySession: ~Copyable {
         batch = Batch(keepsPreimages: settings.trace != nil)
         let last = interfaces.interfaces.indices.last ?? 0
         uplink = UInt16(interfaces.interfaces.firstIndex { $0.role == .uplink } ?? last)
+    }
+
+    /// Goes on from where another replay with the same configuration ended.
+    ///
+    /// For a session that has not run. Throws when the state is damaged, or does not fit; then the session is of no use.
+    package mutating func resume(_ state: ReplayState) throws(StateError) {
+        var decoder = StateDecoder(state.pipeline)
+        pipeline.restore(from: &decoder, servicePorts: state.registry.entries.count)
+        guard decoder.isWhole, decoder.isAtEnd else {
+            throw StateError(description: "is damaged, or does not fit this configuration")
+        }
+        clock = state.clock
+        framesBefore = state.frames
+    }
+
+    /// The state at the end of a run, for another one to go on with.
+    package var state: ReplayState {
+        var encoder = StateEncoder()
+        pipeline.save(to: &encoder)
+        let last = settings.reloads.last?.cluster ?? cluster
+        return ReplayState(
+            seed: settings.seed,
+            registry: last.registry,
+            allocations: last.allocations,
+            frames: framesBefore &+ framesRead,
+            clock: clock,
+            pipeline: encoder.bytes
+        )
     }
 
     /// Replays the capture; events go to `write` as they come, a whole number of lines at a time.
@@ -214,7 +245,7 @@ package struct ReplaySession: ~Copyable {
         // Room is left above, so that no deadline can wrap; a capture that claims more has no real times.
         clock = max(clock, min(captured.time, 1 << 62))
         var packet = Packet()
-        packet.number = captured.number
+        packet.number = framesBefore &+ captured.number
         packet.time = captured.time
         packet.now = clock
         packet.length = Int32(truncatingIfNeeded: captured.capturedLength)
@@ -239,8 +270,9 @@ package struct ReplaySession: ~Copyable {
     /// The names of ServicePorts, by number: those of all rules, as names are only ever added.
     private var names: [String] { (settings.reloads.last?.cluster ?? cluster).registry.names }
 
-    private func summary(_ reader: borrowing CaptureReader) -> ReplaySummary {
-        ReplaySummary(pipeline, filtered: reader.packetsFiltered, reloads: reloadsDone)
+    private mutating func summary(_ reader: borrowing CaptureReader) -> ReplaySummary {
+        framesRead = reader.packetsRead
+        return ReplaySummary(pipeline, filtered: reader.packetsFiltered, reloads: reloadsDone)
     }
 
     private func traceOptions(_ trace: TraceSettings) -> TraceOptions {

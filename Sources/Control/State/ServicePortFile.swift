@@ -13,22 +13,12 @@ package struct ServicePortFile: Sendable {
         var version: Int
         var bootID: String
         /// In the order of their numbers, from 1 on.
-        var servicePorts: [Port]
-    }
-
-    private struct Port: Codable {
-        var namespace: String
-        var name: String
-        var port: String
-        var `protocol`: UInt8
-        var shown: String
+        var servicePorts: ServicePortLayout
     }
 
     private typealias Damage = StateFile.Damage
     private static let version = 1
     private static let maximumSize = 256 << 20
-    /// So many names of Services that are gone are enough: then all are forgotten at the next start, and flows with them.
-    private static let maximumCount = 1_000_000
 
     /// The file in a state directory.
     package init(_ directory: StateDirectory) {
@@ -47,20 +37,7 @@ package struct ServicePortFile: Sendable {
                 throw Damage(text: "is of version \(layout.version), not \(Self.version)")
             }
             if layout.bootID != bootID { return (nil, nil) }
-            if layout.servicePorts.count > Self.maximumCount { throw Damage(text: "has too many entries") }
-            var registry = ServicePortRegistry()
-            for (place, port) in layout.servicePorts.enumerated() {
-                let identity = ServicePortIdentity(
-                    namespace: port.namespace,
-                    name: port.name,
-                    portName: port.port,
-                    transport: TransportProtocol(rawValue: port.protocol)
-                )
-                if registry.number(of: identity, name: port.shown) != UInt32(place + 1) {
-                    throw Damage(text: "has \(port.shown.debugDescription) twice")
-                }
-            }
-            return (registry, nil)
+            return (try layout.servicePorts.registry(), nil)
         } catch {
             return (nil, file.setAside(error, consequence: "flows of before are forgotten"))
         }
@@ -68,7 +45,27 @@ package struct ServicePortFile: Sendable {
 
     /// Writes all numbers, at once as a whole.
     package func save(_ registry: ServicePortRegistry) throws(StateError) {
-        let ports = registry.entries.map { identity, name in
+        try file.write(Layout(version: Self.version, bootID: bootID, servicePorts: ServicePortLayout(registry)))
+    }
+}
+
+/// The numbers of ServicePorts, as JSON: in their order, from 1 on.
+struct ServicePortLayout: Codable {
+    private var ports: [Port]
+
+    private struct Port: Codable {
+        var namespace: String
+        var name: String
+        var port: String
+        var `protocol`: UInt8
+        var shown: String
+    }
+
+    /// So many names of Services that are gone are enough: then all are forgotten at the next start, and flows with them.
+    private static let maximumCount = 1_000_000
+
+    init(_ registry: ServicePortRegistry) {
+        ports = registry.entries.map { identity, name in
             Port(
                 namespace: identity.namespace,
                 name: identity.name,
@@ -77,6 +74,27 @@ package struct ServicePortFile: Sendable {
                 shown: name
             )
         }
-        try file.write(Layout(version: Self.version, bootID: bootID, servicePorts: ports))
+    }
+
+    init(from decoder: any Decoder) throws { ports = try [Port](from: decoder) }
+
+    func encode(to encoder: any Encoder) throws { try ports.encode(to: encoder) }
+
+    /// The same as it is used.
+    func registry() throws(StateFile.Damage) -> ServicePortRegistry {
+        if ports.count > Self.maximumCount { throw StateFile.Damage(text: "has too many entries") }
+        var registry = ServicePortRegistry()
+        for (place, port) in ports.enumerated() {
+            let identity = ServicePortIdentity(
+                namespace: port.namespace,
+                name: port.name,
+                portName: port.port,
+                transport: TransportProtocol(rawValue: port.protocol)
+            )
+            if registry.number(of: identity, name: port.shown) != UInt32(place + 1) {
+                throw StateFile.Damage(text: "has \(port.shown.debugDescription) twice")
+            }
+        }
+        return registry
     }
 }

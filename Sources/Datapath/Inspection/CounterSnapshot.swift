@@ -29,6 +29,8 @@ package struct CounterSnapshot: Sendable {
     package var flows: (count: Int, capacity: Int) = (count: 0, capacity: 0)
     /// Flows entered.
     package var flowsCreated: UInt64 = 0
+    /// Flows taken over from an earlier process.
+    package var flowsRestored: UInt64 = 0
     /// Flows removed at the end of their time, by what they were.
     package var expirations = ClassCounts()
     /// Flows removed to make room for others, by what they were.
@@ -76,6 +78,7 @@ package struct CounterSnapshot: Sendable {
         badChecksums &+= other.badChecksums
         errorsSuppressed &+= other.errorsSuppressed
         flowsCreated &+= other.flowsCreated
+        flowsRestored &+= other.flowsRestored
         expirations &+= other.expirations
         evictions &+= other.evictions
         flowsReplaced &+= other.flowsReplaced
@@ -112,6 +115,7 @@ extension Pipeline {
         snapshot.errorsSuppressed = counters.errorsSuppressed
         snapshot.flows = (count: flows.count, capacity: flows.capacity)
         snapshot.flowsCreated = counters.flowsCreated
+        snapshot.flowsRestored = counters.flowsRestored
         snapshot.expirations = flows.expirations
         snapshot.evictions = counters.evictions
         snapshot.flowsReplaced = counters.flowsReplaced

@@ -123,6 +123,7 @@ extension Pipeline {
         // However long the record claims to live, it lives no longer than a flow that was seen just now.
         flow.deadline = min(flow.deadline, now &+ configuration.timeouts.duration(of: flow.state))
         guard flows.restore(flow, now: now) else { return false }
+        counters.flowsRestored &+= 1
         flows.lastIdentifier = max(flows.lastIdentifier, flow.identifier)
         return true
     }

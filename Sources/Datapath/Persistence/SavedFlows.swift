@@ -60,7 +60,9 @@ extension FlowTable {
                 let position = Int(decoder.get(UInt32.self))
                 guard decoder.isWhole, position < count else { return decoder.refuse() }
                 let number = UInt32(position + 1)
-                guard flows[number].state.evictionClass == eviction, !lists.contains(number, eviction) else { return decoder.refuse() }
+                guard flows[number].state.evictionClass == eviction, !lists.contains(number, eviction) else {
+                    return decoder.refuse()
+                }
                 enterClass(number)
                 left -= 1
             }
@@ -130,8 +132,12 @@ extension PortMaps {
 }
 
 extension StateEncoder {
-    /// Writes the record of a flow as it stands in memory.
+    /// Writes the record of a flow as it stands in memory, without the links of its timer.
     mutating func put(_ flow: Flow) {
+        var flow = flow
+        flow.timerSlot = 0
+        flow.nextTimer = 0
+        flow.previousTimer = 0
         // Safe: a record is plain numbers, and all its bytes belong to fields.
         unsafe withUnsafeBytes(of: flow) { bytes in
             for index in bytes.indices { put(unsafe bytes[index]) }
@@ -143,7 +149,7 @@ extension StateDecoder {
     /// The next record of a flow, with the interfaces that it leaves by; nil when it cannot be one.
     mutating func getFlow() -> Flow? {
         let bytes = getBytes(MemoryLayout<Flow>.stride)
-        guard bytes.count == MemoryLayout<Flow>.stride, 
+        guard bytes.count == MemoryLayout<Flow>.stride,
             // Safe: any byte is a byte.
             var flow = Flow(restoring: unsafe bytes.span.bytes),
             let forth = MemoryLayout<Flow>.offset(of: \.originalEgress),

@@ -29,6 +29,7 @@ extension Pipeline {
     package mutating func restore(from decoder: inout StateDecoder, servicePorts: Int) {
         generator.state = decoder.get()
         flows.restore(from: &decoder, servicePorts: servicePorts, interfaces: interfaces.interfaces.count)
+        counters.flowsRestored = UInt64(flows.count)
         affinity.restore(from: &decoder, servicePorts: servicePorts)
         restoreFragments(from: &decoder)
         Self.restore(&turns, from: &decoder)

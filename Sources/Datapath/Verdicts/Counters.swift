@@ -18,6 +18,8 @@ package struct Counters: ~Copyable {
     package var badChecksums: UInt64 = 0
     /// Flows entered.
     package var flowsCreated: UInt64 = 0
+    /// Flows taken over from an earlier process, or from a saved state.
+    package var flowsRestored: UInt64 = 0
     /// Flows removed to make room for others, by what they were.
     package var evictions = ClassCounts()
     /// Flows that had ended, and whose tuple another connection has begun anew.

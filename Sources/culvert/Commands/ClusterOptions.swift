@@ -37,9 +37,13 @@ struct ClusterOptions: ParsableArguments {
         }
     }
 
-    /// Loads and compiles, with nothing given to any Service before; warnings go to standard error unless it is to be quiet.
-    func load() throws(Failure) -> Cluster {
-        var loader = ClusterLoader(try settings())
+    /// Loads and compiles, with nothing given to any Service before unless told otherwise; warnings go to standard error unless
+    /// it is to be quiet.
+    func load(
+        registry: ServicePortRegistry = ServicePortRegistry(),
+        allocations: AllocationState = AllocationState()
+    ) throws(Failure) -> Cluster {
+        var loader = ClusterLoader(try settings(), registry: registry, allocations: allocations)
         return try load(manifests, with: &loader)
     }
 

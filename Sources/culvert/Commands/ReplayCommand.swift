@@ -3,6 +3,7 @@ internal import Capture
 internal import Control
 internal import Datapath
 internal import Glibc
+internal import Services
 
 /// `culvert replay`: a capture through the pipeline.
 struct ReplayCommand: ParsableCommand {
@@ -28,8 +29,24 @@ struct ReplayCommand: ParsableCommand {
     @Option(name: [.customShort("o"), .long], help: "Print an event for every packet: text or json.")
     var output: ReplaySettings.Output?
 
-    @Option(help: "The seed of every choice: the same seed gives the same bytes.")
-    var seed: UInt64 = 1
+    @Option(
+        help: "The seed of every choice: the same seed gives the same bytes. 1 unless given, or that of --state-in."
+    )
+    var seed: UInt64?
+
+    @Option(
+        name: .customLong("state-in"),
+        help: "Go on from the state that another replay left, with the same configuration: flows, numbers, seed.",
+        completion: .file()
+    )
+    var stateIn: String?
+
+    @Option(
+        name: .customLong("state-out"),
+        help: "Leave the state at the end in a file, for a replay of the packets that follow.",
+        completion: .file()
+    )
+    var stateOut: String?
 
     @Option(help: "Packets that are worked on together, 1 to \(Batch.maximumCount); the output does not depend on it.")
     var batch = Batch.maximumCount
@@ -59,7 +76,8 @@ struct ReplayCommand: ParsableCommand {
     func run() throws {
         var settings = ReplaySettings(input: input)
         settings.filter = filter.isEmpty ? nil : filter.joined(separator: " ")
-        settings.seed = seed
+        let state = try loadState()
+        settings.seed = seed ?? state?.seed ?? 1
         settings.batch = batch
         settings.isColored = cluster.isColored
         settings.output = cluster.quiet ? nil : output
@@ -71,9 +89,19 @@ struct ReplayCommand: ParsableCommand {
         let showsProgress = !cluster.quiet && isatty(STDERR_FILENO) == 1
         if showsProgress { settings.progress = { count in writeToStandardError("\r\(count) packets ") } }
         defer { if showsProgress { writeToStandardError("\r\u{1B}[K") } }
-        let loaded = try cluster.load()
+        let loaded = try cluster.load(
+            registry: state?.registry ?? ServicePortRegistry(),
+            allocations: state?.allocations ?? AllocationState()
+        )
         settings.reloads = try ReloadPoint.load(reloads, after: loaded, quiet: cluster.quiet)
         var session = ReplaySession(loaded, settings, version: culvertVersion)
+        if let stateIn, let state {
+            do throws(StateError) {
+                try session.resume(state)
+            } catch {
+                throw Failure.input(["\(stateIn): \(error)"])
+            }
+        }
         do throws(CaptureError) {
             let summary = try session.run { bytes throws(CaptureError) in try writeToStandardOutput(bytes) }
             if summary.reloads < settings.reloads.count && !cluster.quiet {
@@ -86,6 +114,27 @@ struct ReplayCommand: ParsableCommand {
         } catch {
             throw Failure(error)
         }
+        guard let stateOut else { return }
+        do throws(StateError) {
+            try session.state.write(path: stateOut)
+        } catch {
+            throw Failure.failed("\(error)")
+        }
+    }
+
+    /// The state to go on from, if one is named.
+    private func loadState() throws(Failure) -> ReplayState? {
+        guard let stateIn else { return nil }
+        let state: ReplayState
+        do throws(StateError) {
+            state = try ReplayState(path: stateIn)
+        } catch {
+            throw Failure.input(["\(error)"])
+        }
+        if let seed, seed != state.seed {
+            throw Failure.input(["--seed \(seed): the state of \(stateIn) was made with seed \(state.seed)"])
+        }
+        return state
     }
 }
 

@@ -23,6 +23,7 @@ struct CountersResource {
         list.add("flows.current", snapshot.flows.count, "flows")
         list.add("flows.capacity", snapshot.flows.capacity, "flows")
         list.add("flows.created", snapshot.flowsCreated, "flows")
+        list.add("flows.restored", snapshot.flowsRestored, "flows")
         for eviction in EvictionClass.allCases {
             list.add("flows.current.\(eviction.word)", snapshot.classes[eviction], "flows")
         }

@@ -1,0 +1,142 @@
+import Datapath
+import Tables
+import TestSupport
+import Testing
+import Wire
+
+@Suite("Saved state")
+struct SavedStateTests {
+    typealias W = World
+
+    private func world(_ seed: Int) -> World {
+        var world = World()
+        world.configuration.seed = UInt64(seed + 1)
+        world.configuration.conntrackCapacity = [40, 200, 4096][seed % 3]
+        world.configuration.midstream = seed % 4 == 0 ? .pickup : .refuse
+        world.configuration.reconstructsReplies = seed % 2 == 0
+        if seed % 3 == 1 {
+            for index in world.rules.servicePorts.indices { world.rules.servicePorts[index].affinitySeconds = 60 }
+        }
+        return world
+    }
+
+    @Test("traffic in two parts is treated as in one, wherever it is cut", arguments: 0..<12)
+    func split(seed: Int) {
+        var traffic = Traffic(seed: seed &+ 7000)
+        let feeds = traffic.feeds(1500)
+        let expected = DatapathHarness(world(seed), batchSize: 7).send(feeds)
+        for place in [1, 10, 700, 1100, 1499] {
+            let first = DatapathHarness(world(seed), batchSize: 7)
+            var found = first.send(Array(feeds[..<place]))
+            let state = first.savedState
+            let second = DatapathHarness(world(seed), batchSize: 7)
+            let isWhole = second.resume(state, after: place)
+            #expect(isWhole)
+            #expect(second.savedState == state, "what was restored is what was saved")
+            #expect(second.areClassesRight && second.pipeline.flows.arePortMapsRight)
+            found += second.send(Array(feeds[place...]))
+            let different = zip(expected, found).first { !$0.agrees(with: $1) }
+            #expect(different == nil, "\(place): \(different?.0.details ?? "")\n\(different?.1.details ?? "")")
+        }
+    }
+
+    @Test("crowded ports are drawn in the same order before and after")
+    func crowded() {
+        var feeds: [Feed] = []
+        // More flows to one backend than half the ports, so that it gets a map of its own.
+        for client in UInt8(1)...9 {
+            for port in UInt16(1024)..<8192 {
+                feeds.append(Feed(udp(IPv4Address(203, 0, 113, client), port, to: W.node, 30053)))
+            }
+        }
+        var world = World()
+        world.configuration.conntrackCapacity = 100_000
+        let last = (0..<200).map {
+            Feed(udp(IPv4Address(203, 0, 113, 77), UInt16(2000 + $0), to: W.node, 30053), at: 1)
+        }
+        let first = DatapathHarness(world, batchSize: 64)
+        first.send(feeds)
+        let state = first.savedState
+        let second = DatapathHarness(world, batchSize: 64)
+        let isWhole = second.resume(state, after: feeds.count)
+        #expect(isWhole)
+        let sent = zip(first.send(last), second.send(last)).map { $0.agrees(with: $1) }
+        #expect(!sent.contains(false) && second.savedState == first.savedState)
+    }
+
+    @Test("damage of any kind is refused, or harms nobody", arguments: 0..<10)
+    func damaged(seed: Int) {
+        var traffic = Traffic(seed: seed &+ 9000)
+        let first = DatapathHarness(world(seed), batchSize: 64)
+        first.send(traffic.feeds(600))
+        let state = first.savedState
+        var generator = TestGenerator(seed: seed)
+        for _ in 0..<20 {
+            var damaged = state
+            switch generator.pick(0..<4) {
+            case 0: damaged.removeLast(generator.pick(1..<damaged.count))
+            case 1: damaged.append(0)
+            default:
+                for _ in 0..<generator.pick(1..<5) {
+                    damaged[generator.pick(0..<damaged.count)] = UInt8(generator.pick(0..<256))
+                }
+            }
+            let second = DatapathHarness(world(seed), batchSize: 64)
+            guard second.resume(damaged) else { continue }
+            second.send(traffic.feeds(100))
+            second.idle(until: 1e9)
+            #expect(second.flows.count == second.pipeline.flows.count)
+        }
+    }
+
+    @Test("of a larger table is refused as a whole")
+    func tooLarge() {
+        let first = DatapathHarness()
+        for port in UInt16(1)...100 { first.send(udp(W.client, port, to: W.outside, 9)) }
+        var world = World()
+        world.configuration.conntrackCapacity = 99
+        let isWhole = DatapathHarness(world).resume(first.savedState)
+        #expect(!isWhole)
+    }
+}
+
+@Suite("Numbers of a saved state")
+struct StateCodingTests {
+    @Test("come back in their order")
+    func roundTrip() {
+        var encoder = StateEncoder()
+        encoder.put(UInt8.max)
+        encoder.put(UInt16(0x1234))
+        encoder.put(UInt32.max)
+        encoder.put(UInt64(1) << 63)
+        encoder.put(Int32(-2))
+        encoder.put(true)
+        encoder.putCount(3)
+        for byte in UInt8(1)...3 { encoder.put(byte) }
+        var decoder = StateDecoder(encoder.bytes)
+        let read = (decoder.get(UInt8.self), decoder.get(UInt16.self), decoder.get(UInt32.self))
+        #expect(read == (UInt8.max, 0x1234, UInt32.max))
+        let rest = (decoder.get(UInt64.self), decoder.get(Int32.self), decoder.getBool())
+        #expect(rest == (1 << 63, -2, true))
+        let count = decoder.getCount(limit: 3, size: 1)
+        let bytes = Array(decoder.getBytes(3))
+        let (isWhole, isAtEnd) = (decoder.isWhole, decoder.isAtEnd)
+        #expect(count == 3 && bytes == [1, 2, 3] && isWhole && isAtEnd)
+    }
+
+    @Test("that are not there, or lead beyond the end, clear `isWhole`")
+    func hostile() {
+        var short = StateDecoder([1, 2, 3])
+        let nothing = short.get(UInt32.self)
+        let isShortWhole = short.isWhole
+        #expect(nothing == 0 && !isShortWhole)
+        var counted = StateDecoder([255, 255, 255, 255, 0])
+        let count = counted.getCount(limit: .max, size: 1)
+        let isCountedWhole = counted.isWhole
+        #expect(count == 0 && !isCountedWhole)
+        var truth = StateDecoder([2])
+        let value = truth.getBool()
+        let isTruthWhole = truth.isWhole
+        #expect(!value && !isTruthWhole)
+    }
+}
