@@ -265,7 +265,8 @@ package final class DatapathHarness {
         let gone =
             counters.expirations.total + counters.evictions.total + counters.flowsReplaced + counters.flowsFlushed
             + counters.flowsReconciled
-        return pipeline.flows.areClassesRight && counters.flowsCreated + counters.flowsRestored == gone + UInt64(counters.flows.count)
+        let come = counters.flowsCreated + counters.flowsRestored
+        return pipeline.flows.areClassesRight && come == gone + UInt64(counters.flows.count)
     }
 
     /// How many destinations have a map of used ports.
