@@ -3,9 +3,9 @@ internal import Wire
 
 /// What happens to a packet, from its reading to its verdict.
 ///
-/// Theory of operation: a batch of frames goes through two passes that only read (parse all, then ask for all index
-/// lines and flow records, so that their latency is hidden), and then packet by packet through the stages below, so
-/// that several packets of one new flow behave as if they came one by one. Every packet carries its own clock; choices
+/// Theory of operation: a batch of frames goes through passes that only read (parse all, then ask for all index lines and
+/// flow records, and for the frontends of what has no flow, so that their latency is hidden), and then packet by packet
+/// through the stages below, so that several packets of one new flow behave as if they came one by one. Every packet carries its own clock; choices
 /// come from one seeded generator. So the same input gives the same output, whatever the size of the batches.
 /// An established packet of a flow takes the short way: one comparison, one update of its state, one rewrite.
 /// Nothing in here allocates, locks or counts references for a packet.
@@ -78,7 +78,15 @@ package struct Pipeline: ~Copyable {
     package mutating func process(_ batch: inout Batch) {
         parse(&batch)
         for number in 0..<batch.count { flows.index.prefetch(batch.packets[number].hash) }
-        for number in 0..<batch.count { lookUpCandidate(&batch.packets[number]) }
+        var strangers = 0
+        for number in 0..<batch.count {
+            lookUpCandidate(&batch.packets[number])
+            if Self.asksForFrontend(batch.packets[number]) {
+                prefetchFrontend(batch.packets[number])
+                strangers &+= 1
+            }
+        }
+        if strangers > 0 { anticipate(&batch) }
         var tally = ShortWayTally()
         for number in 0..<batch.count {
             if translateEstablished(number, &batch, &tally) {

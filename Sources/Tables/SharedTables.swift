@@ -44,6 +44,13 @@
         precondition(Int(table) < tables.count && UInt(bitPattern: place) < UInt(bitPattern: size))
         return unsafe bases[Int(table)][place]
     }
+
+    /// Asks the processor to load the line of a number of a table; harmless outside of the tables.
+    public func prefetch(table: UInt32, place: Int) {
+        guard Int(table) < tables.count, UInt(bitPattern: place) < UInt(bitPattern: size) else { return }
+        // Safe: both are within their bounds.
+        unsafe Prefetch.line(bases[Int(table)] + place)
+    }
 }
 
 // Safe: nothing changes after init.

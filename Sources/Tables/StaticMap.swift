@@ -48,6 +48,9 @@ public struct StaticMap: ~Copyable, Sendable {
         return nil
     }
 
+    /// Asks the processor to load the place where a lookup of the key begins.
+    @inlinable public func prefetch(_ key: UInt64) { slots.prefetch(Int(truncatingIfNeeded: hash(key, 0)) & mask) }
+
     /// The size in bytes.
     public var byteCount: Int { slots.byteCount }
 }

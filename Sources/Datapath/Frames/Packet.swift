@@ -73,6 +73,7 @@ package struct Packet: Sendable, BitwiseCopyable {
     var affinitySeconds: UInt32 = 0
     var hash: UInt64 = 0
     var candidate = FlowReference.none
+    var frontendHint = FrontendHint.none
     /// The record of an ended flow with the same tuple, which this one takes the place of; 0 for none.
     var replaces: UInt32 = 0
     /// The entry of the fragment table, 0 for none.

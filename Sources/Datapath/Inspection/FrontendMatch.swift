@@ -21,6 +21,18 @@ package struct FrontendMatch: Sendable {
     package let scope: Scope
     /// The endpoints of that set, in the order in which a choice counts them.
     package let endpoints: [Backend]
+    /// Where the Maglev table is looked into; nil with another algorithm, or without a table.
+    package let maglev: MaglevPlace?
+}
+
+/// The place of a Maglev table that a flow leads to.
+package struct MaglevPlace: Sendable {
+    /// The hash of the flow.
+    package let hash: UInt32
+    /// The slot: the hash modulo the size.
+    package let slot: Int
+    /// The number of slots.
+    package let size: Int
 }
 
 /// What an address is to the datapath, by itself.
@@ -44,15 +56,28 @@ extension Pipeline {
     package func frontendMatch(_ tuple: FlowTuple, _ transport: TransportProtocol) -> FrontendMatch? {
         guard let number = services.frontend(tuple.destination, tuple.destinationPort, transport) else { return nil }
         let frontend = services.frontends[number]
-        let port = services.servicePorts[frontend.servicePort]
-        let set = endpoints(of: frontend, port, for: tuple.source)
+        let set = endpoints(of: frontend, for: tuple.source)
         return FrontendMatch(
             frontend: services.specification.frontends[Int(number)],
             servicePort: services.specification.servicePorts[Int(frontend.servicePort)],
             isAdmitted: services.admits(tuple.source, to: frontend),
             scope: usesLocalEndpoints(frontend, for: tuple.source) ? .local : .cluster,
-            endpoints: (set.first..<set.first + set.count).map { services.backends[$0] }
+            endpoints: (set.first..<set.first + set.count).map { services.backends[$0] },
+            maglev: maglevPlace(tuple, transport, set, affinity: frontend.port.affinitySeconds)
         )
+    }
+
+    private func maglevPlace(
+        _ tuple: FlowTuple,
+        _ transport: TransportProtocol,
+        _ set: ServiceTable.EndpointSet,
+        affinity seconds: UInt32
+    ) -> MaglevPlace? {
+        guard case .maglev(let size) = services.algorithm, set.table != ServiceTable.EndpointSet.noTable else {
+            return nil
+        }
+        let hash = maglevHash(tuple, transport, affinity: seconds)
+        return MaglevPlace(hash: hash, slot: Int(hash) % size, size: size)
     }
 
     /// What an address is: a node's before a Service's, these before the blocks they lie in.

@@ -114,6 +114,9 @@ struct MaglevTables: ~Copyable, Sendable {
     func choice(table: UInt32, hash: UInt32) -> UInt32 {
         UInt32(tables[table, Int(hash) % size])
     }
+
+    /// Asks for the line that a choice will read.
+    func prefetch(table: UInt32, hash: UInt32) { tables.prefetch(table: table, place: Int(hash) % size) }
 }
 
 extension ServiceSpecification.ServicePort {

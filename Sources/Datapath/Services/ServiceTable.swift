@@ -3,43 +3,11 @@ internal import Wire
 
 /// The compiled service rules: an immutable snapshot that new flows are balanced by.
 ///
-/// Theory of operation: one map from (address, port, protocol) to a frontend, one from addresses to what they are.
-/// The endpoints of a set lie side by side, so that a choice is an index. A reload builds a new table and hands it
-/// over; nothing in here changes after `init`.
+/// Theory of operation: one map from (address, port, protocol) to a frontend, one from addresses to what they are. A
+/// frontend has in one cache line all that decides about a new flow, and the endpoints of a set lie side by side, so that a
+/// choice is an index: three lines are read, which the pipeline asks for a batch ahead (Stages/Anticipate.swift). A reload
+/// builds a new table and hands it over; nothing in here changes after `init`.
 package final class ServiceTable: Sendable {
-    /// Where a set of endpoints lies in `backends`.
-    struct EndpointSet: BitwiseCopyable {
-        var first: UInt32
-        var count: UInt32
-        /// The number of its Maglev table, where there are any.
-        var table: UInt32
-
-        static let noTable = UInt32.max
-    }
-
-    struct ServicePort: BitwiseCopyable {
-        var identifier: UInt32
-        var affinitySeconds: UInt32
-        var cluster: EndpointSet
-        var local: EndpointSet
-        var hasAny: Bool
-    }
-
-    struct Frontend: BitwiseCopyable {
-        var servicePort: UInt32
-        var firstRange: UInt32
-        var rangeCount: UInt32
-        var kind: FrontendKind
-        var isLocalPolicy: Bool
-    }
-
-    /// What is known of an address by itself.
-    struct AddressKind: OptionSet {
-        var rawValue: UInt32
-        static let clusterIP = AddressKind(rawValue: 1)
-        static let external = AddressKind(rawValue: 2)
-    }
-
     let frontendIndex: StaticMap
     let addressIndex: StaticMap
     let frontends: FixedArray<Frontend>
@@ -73,6 +41,7 @@ package final class ServiceTable: Sendable {
         names: NameTable = .empty,
         reusing previous: ServiceTable? = nil
     ) {
+        precondition(MemoryLayout<Frontend>.stride == 64, "a frontend is one cache line")
         self.algorithm = algorithm
         self.names = names
         self.specification = specification
@@ -123,7 +92,10 @@ package final class ServiceTable: Sendable {
         entries.reserveCapacity(specification.frontends.count)
         var nextRange = 0
         for (number, frontend) in specification.frontends.enumerated() {
+            let key = Self.key(frontend.address, frontend.port, frontend.transport)
             frontends[number] = Frontend(
+                key: key,
+                port: ports[frontend.servicePort],
                 servicePort: UInt32(frontend.servicePort),
                 firstRange: UInt32(nextRange),
                 rangeCount: UInt32(frontend.sourceRanges.count),
@@ -134,7 +106,7 @@ package final class ServiceTable: Sendable {
                 ranges[nextRange] = range
                 nextRange += 1
             }
-            entries.append((Self.key(frontend.address, frontend.port, frontend.transport), UInt32(number)))
+            entries.append((key, UInt32(number)))
         }
 
         var addresses: [(key: UInt64, value: UInt32)] = []
@@ -182,6 +154,18 @@ package final class ServiceTable: Sendable {
         _ transport: TransportProtocol
     ) -> UInt32? {
         frontendIndex.lookup(Self.key(address, port, transport))
+    }
+
+    /// The same, where `likely`, the number of a frontend or `FrontendHint.none`, probably is the one.
+    @inline(__always) func frontend(
+        _ address: IPv4Address,
+        _ port: UInt16,
+        _ transport: TransportProtocol,
+        likely: FrontendHint
+    ) -> UInt32? {
+        let key = Self.key(address, port, transport)
+        if let number = likely.number, frontends[number].key == key { return number }
+        return frontendIndex.lookup(key)
     }
 
     /// The index of the ServicePort with a number; nil when there is none any more.

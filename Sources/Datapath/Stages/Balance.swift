@@ -12,7 +12,12 @@ extension Pipeline {
         packet.conntrack = packet.hasPorts || packet.fragment.isFragment ? .new : .untracked
         let destination = packet.tuple.destination
         if packet.hasPorts && packet.transport != .icmp,
-            let frontend = services.frontend(destination, packet.tuple.destinationPort, packet.transport)
+            let frontend = services.frontend(
+                destination,
+                packet.tuple.destinationPort,
+                packet.transport,
+                likely: packet.frontendHint
+            )
         {
             return balance(&packet, frontend, number, &batch)
         }
@@ -29,11 +34,11 @@ extension Pipeline {
         _ batch: inout Batch
     ) -> Outcome? {
         let frontend = services.frontends[frontendNumber]
-        let port = services.servicePorts[frontend.servicePort]
+        let port = frontend.port
         packet.frontend = frontend.kind
         packet.service = port.identifier
         guard services.admits(packet.tuple.source, to: frontend) else { return .drop(.sourceRange) }
-        let set = endpoints(of: frontend, port, for: packet.tuple.source)
+        let set = endpoints(of: frontend, for: packet.tuple.source)
         guard set.count > 0 else {
             if port.hasAny { return .drop(.noLocalEndpoints) }
             return reject(&packet, .noEndpoints, .portUnreachable, number, &batch)
@@ -81,22 +86,26 @@ extension Pipeline {
             turns[place] &+= 1
             return (turns[place] &- 1) % set.count
         case .maglev where set.table != ServiceTable.EndpointSet.noTable:
-            var tuple = packet.tuple
-            // A client that is bound to its backend is so from all its ports.
-            if port.affinitySeconds > 0 { tuple.sourcePort = 0 }
-            return services.maglev.choice(table: set.table, hash: MaglevHash.hash(tuple, packet.transport))
+            let hash = maglevHash(packet.tuple, packet.transport, affinity: port.affinitySeconds)
+            return services.maglev.choice(table: set.table, hash: hash)
         case .random, .maglev:
             return generator.next(below: set.count)
         }
     }
 
+    /// The hash that a Maglev table is asked with; a client that is bound to its backend is so from all its ports.
+    func maglevHash(_ tuple: FlowTuple, _ transport: TransportProtocol, affinity seconds: UInt32) -> UInt32 {
+        var tuple = tuple
+        if seconds > 0 { tuple.sourcePort = 0 }
+        return MaglevHash.hash(tuple, transport)
+    }
+
     /// The set that a destination uses for a source (service-rules 5).
     func endpoints(
         of frontend: ServiceTable.Frontend,
-        _ port: ServiceTable.ServicePort,
         for source: IPv4Address
     ) -> ServiceTable.EndpointSet {
-        usesLocalEndpoints(frontend, for: source) ? port.local : port.cluster
+        usesLocalEndpoints(frontend, for: source) ? frontend.port.local : frontend.port.cluster
     }
 
     /// Whether a source may use the endpoints on this node only.
