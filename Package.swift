@@ -94,7 +94,7 @@ let package = Package(
         .testTarget(name: "KubernetesTests", dependencies: ["Kubernetes", "Wire"], swiftSettings: settings),
         .testTarget(
             name: "ServicesTests",
-            dependencies: ["Services", "Kubernetes", "Datapath", "Wire", "TestSupport"],
+            dependencies: ["Services", "Kubernetes", "Datapath", "Tables", "Wire", "TestSupport"],
             swiftSettings: settings
         ),
         .testTarget(
@@ -130,6 +130,15 @@ if Context.environment["CULVERT_BENCH"] != nil {
             name: "culvert-bench",
             dependencies: ["Datapath", "Tables", "Wire"],
             path: "tools/benchmarks/memory",
+            exclude: ["section.py"],
+            swiftSettings: settings
+        )
+    )
+    package.targets.append(
+        .executableTarget(
+            name: "culvert-bench-services",
+            dependencies: ["Control", "Datapath", "Kubernetes", "Services"],
+            path: "tools/benchmarks/services",
             exclude: ["section.py"],
             swiftSettings: settings
         )

@@ -23,35 +23,60 @@ public enum MaglevTable {
         }
     }
 
+    /// The order in which a member wants the slots: from `offset` on in steps of `skip`, around the table.
+    public struct Permutation: Sendable {
+        /// The slot that it wants first.
+        public var offset: UInt64
+        /// How far the next one is, 1 or more; what is below the size and no divisor of it reaches every slot.
+        public var skip: UInt64
+
+        /// A permutation from its parts.
+        public init(offset: UInt64, skip: UInt64) {
+            self.offset = offset
+            self.skip = skip
+        }
+    }
+
+    /// The permutation of a key, of two slots at least.
+    public static func permutation(of key: [UInt8], size: Int, seed: UInt32 = defaultSeed) -> Permutation {
+        let (first, second) = Murmur3.hash(key, seed: seed)
+        return Permutation(offset: first % UInt64(size), skip: second % UInt64(size - 1) + 1)
+    }
+
     /// The member of each slot, by its index in `members`; empty without members.
     ///
     /// `size` is a prime, and there are fewer members than slots and than 65,536.
     public static func build(_ members: [Member], size: Int, seed: UInt32 = defaultSeed) -> [UInt16] {
         guard !members.isEmpty, size > 1, members.count <= min(size, 65535) else { return [] }
         let order = members.indices.sorted { members[$0].key.lexicographicallyPrecedes(members[$1].key) }
-        var places: [UInt64] = []
-        var skips: [UInt64] = []
-        for index in order {
-            let (first, second) = Murmur3.hash(members[index].key, seed: seed)
-            places.append(first % UInt64(size))
-            skips.append(second % UInt64(size - 1) + 1)
-        }
-        let sum = members.reduce(0.0) { $0 + Double($1.weight) }
-        let isWeighted = UInt64(sum) / UInt64(members.count) > 1
-        var counters = order.map { Double(members[$0].weight) / Double(members.count) }
-        let weights = order.map { Double(members[$0].weight) }
+        let permutations = order.map { permutation(of: members[$0].key, size: size, seed: seed) }
+        let table = fill(permutations, weights: order.map { members[$0].weight }, size: size)
+        return table.map { UInt16(order[Int($0)]) }
+    }
+
+    /// Fills the slots from permutations that take their turns in this order: the place of one for each slot.
+    ///
+    /// There are as many weights as permutations, no more of them than slots, and one at least.
+    public static func fill(_ permutations: [Permutation], weights: [UInt32], size: Int) -> [UInt16] {
+        let count = permutations.count
+        precondition(count == weights.count && (1...min(size, 65535)).contains(count))
+        var places = permutations.map(\.offset)
+        let shares = weights.map { Double($0) }
+        let sum = shares.reduce(0, +)
+        let isWeighted = UInt64(sum) / UInt64(count) > 1
+        var counters = shares.map { $0 / Double(count) }
 
         var table = [UInt16](repeating: .max, count: size)
         for slot in 0..<size {
-            var member = slot % order.count
+            var member = slot % count
             if isWeighted {
-                while Double(slot + 1) * weights[member] < counters[member] { member = (member + 1) % order.count }
+                while Double(slot + 1) * shares[member] < counters[member] { member = (member + 1) % count }
                 counters[member] += sum
             }
             while table[Int(places[member])] != .max {
-                places[member] = (places[member] + skips[member]) % UInt64(size)
+                places[member] = (places[member] + permutations[member].skip) % UInt64(size)
             }
-            table[Int(places[member])] = UInt16(order[member])
+            table[Int(places[member])] = UInt16(member)
         }
         return table
     }

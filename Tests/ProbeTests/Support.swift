@@ -51,7 +51,19 @@ let manifests = """
 
 /// A cluster of those manifests, or of others.
 func cluster(_ text: String = manifests, options: String = "") throws -> Cluster {
-    let configuration = try ConfigurationReader.read(
+    try cluster(files: [text], options: options)
+}
+
+/// A cluster of manifests in several files, whose names are in this order.
+func cluster(files: [String], options: String = "") throws -> Cluster {
+    let folder = try folder(of: files)
+    defer { try? FileManager.default.removeItem(at: folder) }
+    return try Cluster(try configuration(options), manifests: [folder.path])
+}
+
+/// A configuration of node-a.
+func configuration(_ options: String = "") throws -> Configuration {
+    try ConfigurationReader.read(
         name: "culvert.yaml",
         bytes: Array(
             """
@@ -61,12 +73,16 @@ func cluster(_ text: String = manifests, options: String = "") throws -> Cluster
             """.utf8
         )
     )
+}
+
+/// A new folder with these texts in files; whoever asks for it removes it.
+func folder(of files: [String]) throws -> URL {
     let folder = FileManager.default.temporaryDirectory.appending(path: "culvert-probe-\(UUID().uuidString)")
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-    defer { try? FileManager.default.removeItem(at: folder) }
-    let file = folder.appending(path: "web.yaml")
-    try Data(text.utf8).write(to: file)
-    return try Cluster(configuration, manifests: [file.path])
+    for (number, text) in files.enumerated() {
+        try Data(text.utf8).write(to: folder.appending(path: "\(number).yaml"))
+    }
+    return folder
 }
 
 /// A line of JSON, read again.

@@ -43,17 +43,31 @@ extension ProbeStory {
         let isLocal = set.contains { $0.address == chosen.address && $0.port == chosen.port && $0.isLocal }
         let place = "\(chosen)\(isLocal ? " on this node" : "")"
         let scope = "the \(match.scope.rawValue) set"
-        if set.count == 1 { return "\(place), the only endpoint of \(scope)" }
-        return "\(place), one of the \(set.count) endpoints of \(scope), \(how)"
+        if set.count == 1 { return "\(place), the only endpoint of \(scope)\(affinity(match))" }
+        let index = set.firstIndex { $0.address == chosen.address && $0.port == chosen.port } ?? 0
+        return
+            "\(place), number \(index + 1) of the \(set.count) endpoints of \(scope), \(how(match))\(affinity(match))"
     }
 
     /// How the algorithm came to its choice.
-    private var how: String {
+    private func how(_ match: FrontendMatch) -> String {
         switch algorithm {
-        case .random: "at random with seed \(configuration.seed)"
-        case .roundRobin: "the first in turn"
-        case .maglev(let size): "by the flow's hash in a Maglev table of \(size)"
+        case .random: return "at random with seed \(configuration.seed)"
+        case .roundRobin: return "the first in turn"
+        case .maglev:
+            guard let place = match.maglev else {
+                return "at random, as there are more endpoints than a Maglev table has slots"
+            }
+            let hash = String(place.hash, radix: 16)
+            let filled = String(repeating: "0", count: 8 - hash.count) + hash
+            return "by Maglev: hash 0x\(filled) leads to slot \(place.slot) of \(place.size)"
         }
+    }
+
+    /// What binds the client to its backend.
+    private func affinity(_ match: FrontendMatch) -> String {
+        let seconds = match.servicePort.affinitySeconds
+        return seconds == 0 ? "" : "; the client's next connections within \(seconds) s go there too"
     }
 
     /// Why the source is replaced, or kept.

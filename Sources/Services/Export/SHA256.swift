@@ -2,9 +2,9 @@
 ///
 /// They carry a hash as kube-proxy's do, so that the ruleset of
 /// a real node and an exported one can be laid side by side.
-enum SHA256 {
+package enum SHA256 {
     /// The digest, 32 bytes.
-    static func digest(_ message: [UInt8]) -> [UInt8] {
+    package static func digest(_ message: [UInt8]) -> [UInt8] {
         var padded = message
         padded.append(0x80)
         while padded.count % 64 != 56 { padded.append(0) }
