@@ -26,6 +26,48 @@ struct EndpointFaultTests {
             slice(endpoints: "[\(String(repeating: "{addresses: [10.244.1.1]},", count: 1001))]"),
             "1001 endpoints are more"
         ),
+        SpecCase(slice(endpoints: "[]", ports: "[{name: A, port: 1}]"), "ports[0].name: \"A\" is not a name"),
+        SpecCase(
+            slice(endpoints: "[]", ports: "[{port: 1, appProtocol: a b}]"),
+            "ports[0].appProtocol: \"a b\" is not"
+        ),
+        SpecCase(slice(endpoints: "[]", type: "IP"), "addressType: \"IP\" is not IPv4, IPv6 or FQDN"),
+        SpecCase(
+            slice(endpoints: "[{addresses: [10.244.1.1], hostname: a.b}]"),
+            "endpoints[0].hostname: \"a.b\" is not a name"
+        ),
+        SpecCase(
+            slice(endpoints: "[{addresses: [10.244.1.1], nodeName: Node}]"),
+            "endpoints[0].nodeName: \"Node\" is not a DNS name"
+        ),
+        SpecCase(
+            slice(endpoints: "[{addresses: [10.244.1.1], hints: {forZones: [{name: a}, {name: a}]}}]"),
+            "endpoints[0].hints.forZones[1].name: \"a\" stands there twice"
+        ),
+        SpecCase(
+            slice(endpoints: "[{addresses: [10.244.1.1], hints: {forZones: [{name: a b}]}}]"),
+            "endpoints[0].hints.forZones[0].name: \"a b\" is not a qualified name"
+        ),
+        SpecCase(
+            slice(endpoints: "[{addresses: [10.244.1.1], hints: {forNodes: [{}]}}]"),
+            "endpoints[0].hints.forNodes[0].name: is missing"
+        ),
+        SpecCase(
+            slice(
+                endpoints:
+                    "[{addresses: [10.244.1.1], hints: {forZones: [\((0..<9).map { "{name: z\($0)}" }.joined(separator: ", "))]}}]"
+            ),
+            "endpoints[0].hints.forZones: 9 hints are more than 8"
+        ),
+        SpecCase(
+            "{apiVersion: v1, kind: Endpoints, metadata: {name: web}, subsets: [{addresses: [], ports: [{port: 1}]}]}",
+            "subsets[0]: has neither addresses nor notReadyAddresses"
+        ),
+        SpecCase(
+            "{apiVersion: v1, kind: Endpoints, metadata: {name: web}, subsets: [{addresses: [{ip: 10.244.1.1}], "
+                + "ports: [{name: a, port: 1}, {port: 2}]}]}",
+            "subsets[0].ports[1].name: is missing: there are several ports"
+        ),
         SpecCase(
             "{apiVersion: v1, kind: Endpoints, metadata: {name: web}, subsets: [{ports: [{port: 1}]}]}",
             "subsets[0]: has neither addresses nor notReadyAddresses"
@@ -40,6 +82,15 @@ struct EndpointFaultTests {
     func refuses(_ refused: SpecCase) {
         let outcome = Outcome("\(plainService)---\n\(refused.spec)")
         #expect(outcome.faults.contains { $0.contains(refused.message) }, "\(outcome.faults)")
+    }
+
+    @Test("in Endpoints, TCP and UDP may share a name, as in kube-dns")
+    func sharedName() {
+        let text =
+            "{apiVersion: v1, kind: Endpoints, metadata: {name: web}, subsets: [{addresses: [{ip: 10.244.1.1}], "
+            + "ports: [{name: dns, port: 53}, {name: dns, port: 53, protocol: UDP}]}]}"
+        let outcome = Outcome("\(plainService)---\n\(text)")
+        #expect(outcome.faults == [] && outcome.warnings == [])
     }
 
     static let odd: [SpecCase] = [

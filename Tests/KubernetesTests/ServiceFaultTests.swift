@@ -78,12 +78,142 @@ struct ServiceFaultTests {
         ),
     ]
 
-    @Test("is refused, with the field and the value", arguments: refused)
+    /// Addresses and families, as ValidateServiceClusterIPsRelatedFields has them.
+    static let families: [SpecCase] = [
+        SpecCase("clusterIPs: [10.96.0.10]\nports: [{port: 80}]", "spec.clusterIPs: must be empty where clusterIP is"),
+        SpecCase(
+            "clusterIP: 10.96.0.10\nclusterIPs: [10.96.0.10, \"\"]\nports: [{port: 80}]",
+            "clusterIPs[1]: \"\" is not"
+        ),
+        SpecCase(
+            "clusterIP: 10.96.0.10\nclusterIPs: [10.96.0.10, 10.96.0.11]\nports: [{port: 80}]",
+            "spec.clusterIPs: has two IPv4 addresses"
+        ),
+        SpecCase(
+            "clusterIP: \"fd00::1\"\nclusterIPs: [\"fd00::1\", \"fd00::2\"]\nports: [{port: 80}]",
+            "spec.clusterIPs: has two IPv6 addresses"
+        ),
+        SpecCase(
+            "clusterIP: 10.96.0.10\nclusterIPs: [10.96.0.10, None]\nports: [{port: 80}]",
+            "spec.clusterIPs: \"None\" cannot stand beside addresses"
+        ),
+        SpecCase(
+            "clusterIP: 10.96.0.10\nclusterIPs: [10.96.0.10]\nipFamilies: [IPv6]\nports: [{port: 80}]",
+            "spec.clusterIPs[0]: is an IPv4 address, but spec.ipFamilies[0] is IPv6"
+        ),
+        SpecCase(
+            "ipFamilies: [IPv4, IPv4]\nports: [{port: 80}]",
+            "spec.ipFamilies: has more than one entry of a family"
+        ),
+        SpecCase("ipFamilies: [IPv5]\nports: [{port: 80}]", "spec.ipFamilies[0]: \"IPv5\" is not IPv4 or IPv6"),
+        SpecCase(
+            "ipFamilyPolicy: SingleStack\nipFamilies: [IPv4, IPv6]\nports: [{port: 80}]",
+            "spec.ipFamilyPolicy: \"SingleStack\" is not possible with two families"
+        ),
+        SpecCase("ipFamilyPolicy: Both\nports: [{port: 80}]", "spec.ipFamilyPolicy: \"Both\" is not SingleStack"),
+        SpecCase("clusterIP: 10.96.0.0\nports: [{port: 80}]", "spec.clusterIP: 10.96.0.0 is the first or last address"),
+        SpecCase("clusterIP: 10.111.255.255\nports: [{port: 80}]", "10.111.255.255 is the first or last address"),
+        SpecCase(
+            "type: ExternalName\nexternalName: db.example.com\nclusterIP: 10.96.0.9",
+            "spec.clusterIP: is not possible for a Service of type ExternalName"
+        ),
+        SpecCase(
+            "type: ExternalName\nexternalName: db.example.com\nipFamilies: [IPv4]\nipFamilyPolicy: SingleStack",
+            "spec.ipFamilyPolicy: is not possible for a Service of type ExternalName"
+        ),
+    ]
+
+    /// Load balancers and what checks their health.
+    static let balancers: [SpecCase] = [
+        SpecCase("type: LoadBalancer\nports: [{port: 10250}]", "spec.ports[0].port: 10250 is the kubelet's port"),
+        SpecCase(
+            "type: NodePort\nhealthCheckNodePort: 30001\nports: [{port: 80}]",
+            "spec.healthCheckNodePort: 30001 is not possible for a Service of type NodePort"
+        ),
+        SpecCase(
+            "type: LoadBalancer\nexternalTrafficPolicy: Local\nhealthCheckNodePort: 80\nports: [{port: 80}]",
+            "spec.healthCheckNodePort: 80 is outside 30000-32767"
+        ),
+        SpecCase(
+            "loadBalancerClass: example.com/lb\nports: [{port: 80}]",
+            "spec.loadBalancerClass: is only possible for"
+        ),
+        SpecCase("allocateLoadBalancerNodePorts: false\nports: [{port: 80}]", "is only possible for type LoadBalancer"),
+        SpecCase(
+            "type: NodePort\nports: [{name: a, port: 80, nodePort: 30080}, {name: b, port: 81, nodePort: 30080}]",
+            "spec.ports[1].nodePort: 30080/TCP is already that of spec.ports[0]"
+        ),
+    ]
+
+    @Test("is refused, with the field and the value", arguments: refused + families + balancers)
     func refuses(_ specCase: SpecCase) {
         let outcome = Outcome(service(specCase.spec))
         #expect(outcome.set == nil)
         #expect(outcome.faults.contains { $0.contains(specCase.message) }, "\(outcome.faults)")
         #expect(outcome.faults.allSatisfy { $0.hasPrefix("web.yaml: document 1: ") })
+    }
+
+    /// What stands outside of `spec`: metadata and status.
+    static let outside: [SpecCase] = [
+        SpecCase(
+            "metadata: {name: web, labels: {\"-a\": b}}",
+            "metadata.labels[\"-a\"]: \"-a\" is not a qualified name"
+        ),
+        SpecCase("metadata: {name: web, labels: {a: \"b/c\"}}", "metadata.labels.a: \"b/c\" is not a label value"),
+        SpecCase("metadata: {name: web, annotations: {\"a b\": c}}", "metadata.annotations[\"a b\"]: \"a b\" is not a"),
+        SpecCase(
+            "metadata: {name: web, annotations: {a: \(String(repeating: "x", count: 262_144))}}",
+            "metadata.annotations: has 262145 bytes, more than 262144"
+        ),
+        SpecCase("metadata: {name: web, namespace: Shop}", "metadata.namespace: \"Shop\" is not a name"),
+        SpecCase(
+            "metadata: {name: web, annotations: {service.beta.kubernetes.io/load-balancer-source-ranges: 10.0.0.0/8}}",
+            "metadata.annotations[\"service.beta.kubernetes.io/load-balancer-source-ranges\"]: is only possible for type"
+        ),
+        SpecCase(
+            "metadata: {name: web}\nstatus: {loadBalancer: {ingress: [{hostname: \"a b\"}]}}",
+            "status.loadBalancer.ingress[0].hostname: \"a b\" is not a DNS name"
+        ),
+        SpecCase(
+            "metadata: {name: web}\nstatus: {loadBalancer: {ingress: [{hostname: 203.0.113.9}]}}",
+            "status.loadBalancer.ingress[0].hostname: \"203.0.113.9\" is an address, not a DNS name"
+        ),
+        SpecCase(
+            "metadata: {name: web}\nstatus: {loadBalancer: {ingress: [{hostname: lb.example.com, ipMode: VIP}]}}",
+            "status.loadBalancer.ingress[0].ipMode: is only possible beside ip"
+        ),
+        SpecCase(
+            "metadata: {name: web}\nstatus: {loadBalancer: {ingress: [{ip: 203.0.113.9, ipMode: Virtual}]}}",
+            "status.loadBalancer.ingress[0].ipMode: \"Virtual\" is not VIP or Proxy"
+        ),
+        SpecCase(
+            "metadata: {name: web}\nstatus: {loadBalancer: {ingress: [{ip: 203.0.113}]}}",
+            "status.loadBalancer.ingress[0].ip: \"203.0.113\" is not an IP address"
+        ),
+    ]
+
+    @Test("is refused outside of spec too", arguments: outside)
+    func refusesOutside(_ specCase: SpecCase) {
+        let text =
+            "apiVersion: v1\nkind: Service\n\(specCase.spec)\nspec: {clusterIP: 10.96.0.10, ports: [{port: 80}]}\n"
+        let outcome = Outcome(text)
+        #expect(outcome.set == nil)
+        #expect(outcome.faults.contains { $0.contains(specCase.message) }, "\(outcome.faults)")
+    }
+
+    @Test(
+        "is taken as it is",
+        arguments: [
+            "clusterIP: 10.96.0.10\nclusterIPs: [10.96.0.10]\nipFamilies: [IPv4]\nipFamilyPolicy: SingleStack\nports: [{port: 80}]",
+            "clusterIP: None\nclusterIPs: [None]\nipFamilies: [IPv4]\nports: [{port: 80}]",
+            "type: LoadBalancer\nexternalTrafficPolicy: Local\nhealthCheckNodePort: 30001\nports: [{port: 80}]",
+            "type: ExternalName\nexternalName: db.example.com.\nports: [{port: 80}]",
+            "ports: [{port: 10250}]",
+        ]
+    )
+    func accepts(_ spec: String) {
+        let outcome = Outcome(service(spec))
+        #expect(outcome.faults == [] && outcome.warnings == [])
     }
 
     static let odd: [SpecCase] = [

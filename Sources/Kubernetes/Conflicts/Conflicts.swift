@@ -33,21 +33,20 @@ enum Conflicts {
             + duplicates(set.nodes) + duplicates(set.pods) + duplicates(set.serviceCIDRs)
     }
 
-    /// ClusterIPs that lie neither in the configured block nor in that of a ServiceCIDR.
+    /// ClusterIPs that lie neither in the configured block nor in that of a ServiceCIDR, or where none is given: at the ends of it.
     private static func outsiders(_ set: ManifestSet, _ rules: ClusterRules) -> [ManifestFault] {
         guard rules.serviceCIDR != nil else { return [] }
+        let blocks = rules.serviceBlocks.map(\.description).joined(separator: ", ")
         return set.services.compactMap { service in
-            guard service.type != .externalName, let address = service.clusterIP.address,
-                rules.serviceBlock(of: address) == nil
-            else { return nil }
-            let blocks = rules.serviceBlocks.map(\.description).joined(separator: ", ")
-            return ManifestFault(
-                .error,
-                of: service,
-                field: "spec.clusterIP",
-                value: "\(address)",
-                expectation: "is outside the Service addresses \(blocks)"
-            )
+            guard service.type != .externalName, let address = service.clusterIP.address else { return nil }
+            let problem: String
+            if let block = rules.serviceBlock(of: address) {
+                guard block.isEnd(address) else { return nil }
+                problem = "is the first or last address of \(block), which no Service gets"
+            } else {
+                problem = "is outside the Service addresses \(blocks)"
+            }
+            return ManifestFault(.error, of: service, field: "spec.clusterIP", value: "\(address)", expectation: problem)
         }
     }
 
@@ -87,5 +86,14 @@ struct Claims<Key: Hashable, Owner> {
             guard let owners = owners[key], owners.count > 1 else { return nil }
             return (key, owners)
         }
+    }
+}
+
+extension IPv4Prefix {
+    /// Whether an address is the network's own or that of all its hosts (pkg/registry/core/service/ipallocator).
+    fileprivate func isEnd(_ address: IPv4Address) -> Bool {
+        guard length <= 30 else { return false }
+        let host = UInt32.max >> UInt32(length)
+        return address.bits & host == 0 || address.bits & host == host
     }
 }

@@ -49,7 +49,7 @@ enum PortClaims {
                 expectation: "is also a NodePort of \(Conflicts.names(others))"
             )
         }
-        return disputes + shadowed(set, nodePorts, rules) + hostPorts(set)
+        return disputes + shadowed(set, nodePorts, rules) + hostPorts(set) + overridden(set, nodePorts)
     }
 
     /// A Service address on the node itself wins over the NodePort of another Service.
@@ -100,6 +100,25 @@ enum PortClaims {
                 holders.last.map { hostPortFault(key, last: $0.pod, others: holders.dropLast().map(\.pod)) }
             }
             return faults.sorted { $0.description < $1.description }
+        }
+    }
+
+    /// Host ports that NodePorts have too: on the pod's node the host port wins (the portmap plugin comes before kube-proxy).
+    private static func overridden(_ set: ManifestSet, _ nodePorts: Claims<NodePort, Owner>) -> [ManifestFault] {
+        set.pods.filter { !$0.isFinished && !$0.hostNetwork }.flatMap { pod in
+            pod.ports.compactMap { port -> ManifestFault? in
+                guard let node = pod.nodeName, let number = port.hostPort,
+                    let owners = nodePorts.owners[NodePort(port: number, transport: port.transport)]
+                else { return nil }
+                let names = Conflicts.names(owners.map(\.service))
+                return ManifestFault(
+                    .warning,
+                    of: pod,
+                    field: "spec.containers",
+                    value: "hostPort \(number)/\(port.transport.rawValue)",
+                    expectation: "takes over the NodePort of \(names) on node \(Quoting.bare(node))"
+                )
+            }
         }
     }
 

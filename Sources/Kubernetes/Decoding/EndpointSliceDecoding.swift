@@ -6,8 +6,8 @@ enum EndpointSliceDecoding {
     private static let endpointFields: [FieldName] = [
         .addresses, .conditions, .hostname, .nodeName, .zone, .hints, .targetRef, .deprecatedTopology, .topology,
     ]
-    /// The limits of the API: endpoints of a slice, ports of a slice, addresses of an endpoint.
-    private static let maximum = (endpoints: 1000, ports: 20_000, addresses: 100)
+    /// The limits of the API: endpoints of a slice, ports of a slice, addresses of an endpoint, hints of a kind.
+    private static let maximum = (endpoints: 1000, ports: 20_000, addresses: 100, hints: 8)
 
     static func slice(_ fields: Fields) -> EndpointSlice? {
         let decoder = fields.decoder
@@ -17,7 +17,7 @@ enum EndpointSliceDecoding {
         let type: AddressType? = fields.word(.addressType)
         if !fields.has(.addressType) { decoder.at(.addressType) { decoder.fault("is missing: IPv4, IPv6 or FQDN") } }
         var slice = EndpointSlice(metadata: metadata, addressType: type ?? .ipv4, origin: decoder.origin)
-        slice.ports = EndpointPortDecoding.ports(fields, mayBeAnyPort: true)
+        slice.ports = EndpointPortDecoding.ports(fields, ofSlice: true)
         if slice.ports.count > maximum.ports {
             decoder.at(.ports) { decoder.fault("has more than \(maximum.ports) entries") }
         }
@@ -61,14 +61,30 @@ enum EndpointSliceDecoding {
         endpoint.hostname = fields.text(.hostname, .label)
         endpoint.zone = fields.text(.zone)
         fields.mapping(.hints, known: [.forZones, .forNodes]) { hints in
-            let names = { (field: FieldName) -> [String]? in
-                hints.has(field) ? hints.mappings(field, known: [.name]) { _, hint in hint.text(.name) } : nil
-            }
-            endpoint.zoneHints = names(.forZones)
-            endpoint.nodeHints = names(.forNodes)
+            endpoint.zoneHints = names(.forZones, .qualified, hints)
+            endpoint.nodeHints = names(.forNodes, .subdomain, hints)
         }
         endpoint.targetName = EndpointPortDecoding.targetName(fields)
         return addresses.isEmpty ? nil : endpoint
+    }
+
+    /// The names of a list of hints; nil where there is none.
+    private static func names(_ field: FieldName, _ form: NameForm, _ hints: Fields) -> [String]? {
+        guard hints.has(field) else { return nil }
+        let decoder = hints.decoder
+        var seen: Set<String> = []
+        let names = hints.mappings(field, known: [.name]) { _, hint -> String? in
+            if !hint.has(.name) { decoder.at(.name) { decoder.fault("is missing") } }
+            guard let name = hint.text(.name, form) else { return nil }
+            if !seen.insert(name).inserted {
+                decoder.at(.name) { decoder.fault(Quoting.quoted(name), "stands there twice") }
+            }
+            return name
+        }
+        if names.count > maximum.hints {
+            decoder.at(field) { decoder.fault("\(names.count)", "hints are more than \(maximum.hints)") }
+        }
+        return names
     }
 
     /// Reads the address at hand, which is to be of the slice's type.

@@ -11,8 +11,8 @@ enum EndpointsDecoding {
             var subset = EndpointSubset()
             subset.addresses = addresses(.addresses, entry)
             subset.notReadyAddresses = addresses(.notReadyAddresses, entry)
-            subset.ports = EndpointPortDecoding.ports(entry, mayBeAnyPort: false)
-            if !entry.has(.addresses), !entry.has(.notReadyAddresses) {
+            subset.ports = EndpointPortDecoding.ports(entry, ofSlice: false)
+            if entry.isEmpty(.addresses), entry.isEmpty(.notReadyAddresses) {
                 entry.decoder.fault("has neither addresses nor notReadyAddresses")
             }
             return subset
@@ -51,9 +51,11 @@ enum EndpointPortDecoding {
         .kind, .namespace, .name, .uid, .apiVersion, .resourceVersion, .fieldPath,
     ]
 
-    /// `ports`; a port that is null means all ports, where that may be.
-    static func ports(_ fields: Fields, mayBeAnyPort: Bool) -> [EndpointPort] {
+    /// `ports`; in slices a port that is null means all ports, and names are unique, be they empty; in Endpoints one of several
+    /// ports has a name.
+    static func ports(_ fields: Fields, ofSlice isSlice: Bool) -> [EndpointPort] {
         let decoder = fields.decoder
+        let count = fields.value(.ports).map { decoder.tree.count($0) } ?? 0
         var names: Set<String> = []
         return fields.mappings(.ports, known: [.name, .protocol, .port, .appProtocol]) { _, entry in
             let name = entry.text(.name, .label) ?? ""
@@ -62,10 +64,13 @@ enum EndpointPortDecoding {
             if !entry.has(.port) {
                 decoder.at(.port) {
                     let text = "is missing, which means all ports: no translation can use it"
-                    if mayBeAnyPort { decoder.warn(text) } else { decoder.fault("is missing") }
+                    if isSlice { decoder.warn(text) } else { decoder.fault("is missing") }
                 }
             }
-            if !names.insert(name).inserted {
+            if !isSlice, name.isEmpty, count > 1 {
+                decoder.at(.name) { decoder.fault("is missing: there are several ports") }
+            }
+            if isSlice, !names.insert(name).inserted {
                 decoder.at(.name) { decoder.fault(Quoting.quoted(name), "is already that of another port") }
             }
             var port = EndpointPort(name: name, transport: transport ?? .tcp, port: number)

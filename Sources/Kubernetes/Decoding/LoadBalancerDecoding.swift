@@ -18,6 +18,7 @@ extension ServiceDecoding {
         if !spec.isEmpty(.loadBalancerSourceRanges), service.type != .loadBalancer {
             decoder.at(.loadBalancerSourceRanges) { decoder.fault("is only possible for type LoadBalancer") }
         }
+        annotatedRanges(service, hasRanges: !spec.isEmpty(.loadBalancerSourceRanges), decoder)
         service.loadBalancerClass = spec.text(.loadBalancerClass, .qualified)
         if service.loadBalancerClass != nil, service.type != .loadBalancer {
             decoder.at(.loadBalancerClass) { decoder.fault("is only possible for type LoadBalancer") }
@@ -28,6 +29,34 @@ extension ServiceDecoding {
         service.allocateLoadBalancerNodePorts = spec.bool(.allocateLoadBalancerNodePorts) ?? true
     }
 
+    /// The annotation that was there before the field: clouds read it, kube-proxy does not, the API server checks it.
+    private static func annotatedRanges(_ service: Service, hasRanges: Bool, _ decoder: ObjectDecoder) {
+        let name = "service.beta.kubernetes.io/load-balancer-source-ranges"
+        guard let text = service.metadata.annotations[name], !hasRanges else { return }
+        decoder.atRoot {
+            decoder.at(.metadata) {
+                decoder.at(.annotations) {
+                    decoder.at(key: name) {
+                        if service.type != .loadBalancer {
+                            return decoder.fault("is only possible for type LoadBalancer")
+                        }
+                        for range in text.split(separator: ",") { _ = decoder.block(String(range)) }
+                        decoder.warn("is not read by proxies; spec.loadBalancerSourceRanges is")
+                    }
+                }
+            }
+        }
+    }
+
+    /// A name under which a load balancer is reached; an address belongs in `ip`.
+    private static func hostname(_ entry: Fields) -> String? {
+        let decoder = entry.decoder
+        guard let name = entry.text(.hostname, .subdomain) else { return nil }
+        if case .invalid = AddressForm(name) { return name }
+        decoder.at(.hostname) { decoder.fault(Quoting.quoted(name), "is an address, not a DNS name") }
+        return nil
+    }
+
     static func status(_ status: Fields, _ service: inout Service) {
         let decoder = status.decoder
         status.mapping(.loadBalancer, known: [.ingress]) { balancer in
@@ -36,8 +65,9 @@ extension ServiceDecoding {
                 known: [.ip, .hostname, .ipMode, .ports]
             ) { _, entry in
                 let mode: LoadBalancerIngress.Mode? = entry.word(.ipMode)
-                let hostname = entry.text(.hostname)
+                let hostname = hostname(entry)
                 guard let text = entry.text(.ip) else {
+                    if mode != nil { decoder.at(.ipMode) { decoder.fault("is only possible beside ip") } }
                     return hostname.map { LoadBalancerIngress(address: nil, hostname: $0, mode: mode ?? .vip) }
                 }
                 if mode == .proxy {

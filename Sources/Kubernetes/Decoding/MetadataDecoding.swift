@@ -31,10 +31,28 @@ extension Fields {
                 namespace: namespace,
                 name: name,
                 labels: fields.labels(.labels),
-                annotations: annotations ? fields.stringMap(.annotations) : [:],
+                annotations: annotations ? fields.annotations() : [:],
                 isDeleted: fields.has(.deletionTimestamp)
             )
         } ?? nil
+    }
+
+    /// The most bytes that the annotations of an object may have together, keys included (`TotalAnnotationSizeLimitB`).
+    private static let maximumAnnotationBytes = 256 * 1024
+
+    /// Annotations: keys of the form of labels' but for upper case in their prefix, values of any kind.
+    private func annotations() -> [String: String] {
+        var size = 0
+        let annotations = stringMap(.annotations) { key, value in
+            size += key.utf8.count + value.utf8.count
+            if !NameForm.qualified.accepts(key.lowercased()) {
+                decoder.fault(Quoting.quoted(key), "is not \(NameForm.qualified.description)")
+            }
+        }
+        if size > Self.maximumAnnotationBytes {
+            decoder.at(.annotations) { decoder.fault("has \(size) bytes, more than \(Self.maximumAnnotationBytes)") }
+        }
+        return annotations
     }
 
     /// Labels or a selector: keys and values of the forms that the API server demands.

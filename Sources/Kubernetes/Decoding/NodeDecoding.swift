@@ -10,6 +10,9 @@ enum NodeDecoding {
         var node = Node(metadata: metadata, origin: decoder.origin)
         fields.mapping(.spec, known: []) { spec in
             node.podCIDRs = spec.strings(.podCIDRs) { _, text in block(text, decoder) }
+            if node.podCIDRs.count > 1 {
+                decoder.at(.podCIDRs) { decoder.fault("has more than one IPv4 block") }
+            }
             if !spec.has(.podCIDRs), let text = spec.text(.podCIDR) {
                 decoder.at(.podCIDR) { node.podCIDRs = [block(text, decoder)].compactMap(\.self) }
             }

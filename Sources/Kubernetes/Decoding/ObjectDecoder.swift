@@ -76,6 +76,14 @@ final class ObjectDecoder {
     func at<T>(index: Int, _ body: () -> T) -> T { at(.index(index), body) }
     func at<T>(key: String, _ body: () -> T) -> T { at(.key(key), body) }
 
+    /// Goes back to the object itself for what lies elsewhere in it.
+    func atRoot<T>(_ body: () -> T) -> T {
+        let place = path
+        path = []
+        defer { path = place }
+        return body()
+    }
+
     private func at<T>(_ step: Step, _ body: () -> T) -> T {
         path.append(step)
         defer { path.removeLast() }

@@ -23,13 +23,37 @@ enum PodDecoding {
             container.text(.restartPolicy) == "Always" ? Self.ports(container, hostNetwork: isHost) : nil
         }
         pod.ports = (ports + initPorts).flatMap(\.self)
+        hostPorts(pod, spec.decoder)
+    }
+
+    /// One port of the node leads to one port of the pod (`checkHostPortConflicts`).
+    private static func hostPorts(_ pod: Pod, _ decoder: ObjectDecoder) {
+        struct HostPort: Hashable {
+            var port: UInt16
+            var transport: TransportProtocol
+            var address: IPv4Address?
+        }
+        var seen: Set<HostPort> = []
+        for port in pod.ports {
+            guard let number = port.hostPort else { continue }
+            if seen.insert(HostPort(port: number, transport: port.transport, address: port.hostIP)).inserted {
+                continue
+            }
+            decoder.at(.containers) {
+                decoder.fault("hostPort \(number)/\(port.transport.rawValue)", "stands there twice")
+            }
+        }
     }
 
     private static func ports(_ container: Fields, hostNetwork: Bool) -> [ContainerPort] {
         let decoder = container.decoder
+        var names: Set<String> = []
         return container.mappings(.ports, known: []) { _, entry in
             if !entry.has(.containerPort) { decoder.at(.containerPort) { decoder.fault("is missing") } }
             let name = entry.text(.name, .portName)
+            if let name, !names.insert(name).inserted {
+                decoder.at(.name) { decoder.fault(Quoting.quoted(name), "is already that of another port") }
+            }
             let transport: TransportProtocol? = entry.word(.protocol)
             let hostPort = entry.port(.hostPort, zeroIsNone: true)
             guard let number = entry.port(.containerPort) else { return nil }
@@ -62,6 +86,7 @@ enum PodDecoding {
         if addresses.isEmpty, let text = status.text(.podIP), let address = ipv4(text, .podIP, decoder) {
             addresses = [address]
         }
+        if addresses.count > 1 { decoder.at(.podIPs) { decoder.fault("has more than one IPv4 address") } }
         pod.podIP = addresses.first
         let ready = status.mappings(.conditions, known: []) { _, condition -> Bool? in
             condition.text(.type) == "Ready" ? condition.text(.status) == "True" : nil

@@ -38,64 +38,6 @@ enum ServiceDecoding {
         service.trafficDistribution = spec.word(.trafficDistribution)
     }
 
-    private static func clusterIPs(_ spec: Fields, _ service: inout Service) {
-        let decoder = spec.decoder
-        service.ipFamilyPolicy = spec.word(.ipFamilyPolicy)
-        service.ipFamilies = spec.strings(.ipFamilies) { _, text in
-            if let family = IPFamily(rawValue: text) { return family }
-            decoder.fault(Quoting.quoted(text), "is not IPv4 or IPv6")
-            return nil
-        }
-        if service.ipFamilies.count > 2
-            || service.ipFamilies.count == 2 && service.ipFamilies[0] == service.ipFamilies[1]
-        {
-            decoder.at(.ipFamilies) { decoder.fault("has more than one entry of a family") }
-        }
-        if service.ipFamilies == [.ipv6] {
-            decoder.at(.ipFamilies) { decoder.warn("the Service is IPv6 only, which is ignored") }
-        }
-        let primary = spec.text(.clusterIP)
-        let all: [(text: String, value: ClusterIP?)] = spec.strings(.clusterIPs) { _, text in
-            (text, text.isEmpty ? nil : clusterIP(text, spec, &service))
-        }
-        let first = decoder.at(.clusterIP) { primary.flatMap { clusterIP($0, spec, &service) } }
-        if all.count > 2 { decoder.at(.clusterIPs) { decoder.fault("has more than two entries") } }
-        if let primary, let head = all.first?.text, head != primary {
-            decoder.at(.clusterIPs) {
-                decoder.fault(Quoting.quoted(head), "stands first, but clusterIP is \(Quoting.quoted(primary))")
-            }
-        }
-        let values = all.compactMap(\.value) + [first].compactMap(\.self)
-        service.clusterIP = values.first { $0.address != nil || $0 == .headless } ?? values.first ?? .unassigned
-        if values.contains(.headless), values.contains(where: { $0 != .headless }) {
-            decoder.at(.clusterIPs) { decoder.fault("\"None\" cannot stand beside addresses") }
-        }
-        if service.clusterIP == .headless, service.type == .nodePort || service.type == .loadBalancer {
-            decoder.at(.clusterIP) {
-                decoder.fault("\"None\"", "is not possible for a Service of type \(service.type.rawValue)")
-            }
-        }
-    }
-
-    /// Reads the ClusterIP at hand.
-    private static func clusterIP(_ text: String, _ spec: Fields, _ service: inout Service) -> ClusterIP? {
-        let decoder = spec.decoder
-        if text == "None" { return .headless }
-        switch decoder.address(text) {
-        case .ipv4(let address):
-            guard service.type != .externalName else { return .address(address) }
-            // Where blocks are known, the address is held against them when all objects are (`Conflicts`).
-            if decoder.rules.serviceCIDR == nil, let use = address.specialUse { decoder.fault(text, "is \(use)") }
-            return .address(address)
-        case .ipv6(let text):
-            if !service.ignoredIPv6.contains(where: { $0.value == text }) {
-                service.ignoredIPv6.append(decoder.ignoredIPv6(text))
-            }
-            return .ipv6Only
-        case nil: return nil
-        }
-    }
-
     private static func externalIPs(_ spec: Fields, _ service: inout Service) {
         let decoder = spec.decoder
         service.externalIPs = spec.strings(.externalIPs) { _, text in
@@ -120,9 +62,6 @@ enum ServiceDecoding {
         let decoder = spec.decoder
         service.externalName = spec.text(.externalName)
         guard service.type == .externalName else { return }
-        if service.clusterIP.address != nil {
-            decoder.at(.clusterIP) { decoder.warn("is ignored in a Service of type ExternalName") }
-        }
         decoder.at(.externalName) {
             guard let name = service.externalName else {
                 return decoder.fault("is missing, though the type is ExternalName")
@@ -168,6 +107,24 @@ enum ServiceDecoding {
                 spec.decoder.fault("is only possible for types NodePort and LoadBalancer, and with externalIPs")
             }
         }
-        service.healthCheckNodePort = spec.port(.healthCheckNodePort, zeroIsNone: true)
+        healthCheck(spec, &service)
+    }
+
+    /// `healthCheckNodePort` is of use for what asks nodes whether they have endpoints.
+    private static func healthCheck(_ spec: Fields, _ service: inout Service) {
+        guard let port = spec.port(.healthCheckNodePort, zeroIsNone: true) else { return }
+        service.healthCheckNodePort = port
+        let decoder = spec.decoder
+        decoder.at(.healthCheckNodePort) {
+            let range = decoder.rules.nodePortRange
+            if service.type != .loadBalancer {
+                decoder.fault("\(port)", "is not possible for a Service of type \(service.type.rawValue)")
+            } else if service.externalTrafficPolicy != .local {
+                // An API server refuses it; kube-proxy takes such a Service, and only has nothing to do.
+                decoder.warn("\(port)", "is of no use without externalTrafficPolicy: Local")
+            } else if !range.contains(port) {
+                decoder.fault("\(port)", "is outside \(range.lowerBound)-\(range.upperBound)")
+            }
+        }
     }
 }

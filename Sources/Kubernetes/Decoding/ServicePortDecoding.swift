@@ -1,6 +1,8 @@
 /// Decodes `spec.ports` of a Service.
 enum ServicePortDecoding {
     static let fields: [FieldName] = [.name, .protocol, .port, .targetPort, .nodePort, .appProtocol]
+    /// `ports.KubeletPort` of pkg/cluster/ports.
+    private static let kubeletPort: UInt16 = 10250
 
     static func ports(_ spec: Fields, of service: Service) -> [ServicePort] {
         let decoder = spec.decoder
@@ -24,6 +26,9 @@ enum ServicePortDecoding {
         let nodePort = nodePort(fields, of: service)
         let appProtocol = fields.text(.appProtocol, .qualified)
         guard let number = fields.port(.port) else { return nil }
+        if service.type == .loadBalancer, number == kubeletPort {
+            decoder.at(.port) { decoder.fault("\(number)", "is the kubelet's port, which may not be exposed") }
+        }
         var port = ServicePort(port: number)
         port.name = name ?? ""
         port.transport = transport ?? .tcp
