@@ -21,9 +21,9 @@ struct Culvert: AsyncParsableCommand {
             """,
         version: culvertVersion,
         subcommands: [
-            RunCommand.self, ReplayCommand.self, TraceCommand.self, CheckCommand.self, VerifyCommand.self,
-            GetCommand.self, FlushCommand.self, ExplainCommand.self, ExportCommand.self, NamesCommand.self,
-            VersionCommand.self,
+            RunCommand.self, ReplayCommand.self, TraceCommand.self, CheckCommand.self, DiffCommand.self,
+            VerifyCommand.self, GetCommand.self, FlushCommand.self, ExplainCommand.self, ExportCommand.self,
+            NamesCommand.self, VersionCommand.self,
         ]
     )
 

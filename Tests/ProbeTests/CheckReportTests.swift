@@ -11,12 +11,13 @@ struct CheckReportTests {
             10.96.0.12:80/TCP      ClusterIP      default/empty:80   Cluster   <reject no_endpoints>              outside      <none>     <any>
             10.96.0.11:53/UDP      ClusterIP      default/one:53     Cluster   10.244.1.2:5353                    outside      <none>     <any>
             192.0.2.10:30053/UDP   NodePort       default/one:53     Local     <drop no_local_endpoints>          node         <none>     <any>
-            10.96.240.251:80/TCP   ClusterIP      default/waiting:80 Cluster   <reject no_endpoints>              outside      <none>     <any>
+            10.96.240.251:80/TCP+  ClusterIP      default/waiting:80 Cluster   <reject no_endpoints>              outside      <none>     <any>
             10.96.0.10:80/TCP      ClusterIP      default/web:http   Cluster   10.244.0.1:8080*,10.244.1.1:8080   outside      10800s     <any>
             192.0.2.10:30080/TCP   NodePort       default/web:http   Cluster   10.244.0.1:8080*,10.244.1.1:8080   always       10800s     <any>
             198.51.100.1:80/TCP    LoadBalancer   default/web:http   Cluster   10.244.0.1:8080*,10.244.1.1:8080   always       10800s     203.0.113.0/25
 
             7 frontends, 4 service ports, 3 backends, 1 of them on node-a (*)
+            addresses and ports given by Culvert (+): 1
             loaded: 4 Service, 2 EndpointSlice, 0 Endpoints, 0 Pod, 0 Node
             skipped: 1 ConfigMap
 
@@ -62,7 +63,7 @@ struct CheckReportTests {
     func json() throws {
         let report = CheckReport(try cluster())
         let found = try object(report.json.line)
-        #expect(Set(found.keys) == ["node", "frontends", "totals", "skipped", "warnings"])
+        #expect(Set(found.keys) == ["node", "frontends", "allocations", "totals", "skipped", "warnings"])
         let frontends = try #require(found["frontends"] as? [[String: Any]])
         #expect(frontends.count == 7)
         let balanced = try #require(frontends.first { $0["frontend"] as? String == "LoadBalancer" })
@@ -77,7 +78,11 @@ struct CheckReportTests {
         #expect(dropping["reason"] as? String == "no_local_endpoints")
         #expect(frontends.contains { $0["address"] as? String == "10.96.240.251:80" })
         #expect(found["skipped"] as? [String: Int] == ["ConfigMap": 1])
-        #expect(report.warnings.count == 1)
-        #expect((found["warnings"] as? [String])?.count == 1)
+        #expect(frontends.count { $0["allocated"] as? Bool == true } == 1)
+        let allocations = try #require(found["allocations"] as? [[String: String]])
+        #expect(allocations == [["kind": "ClusterIP", "owner": "default/waiting", "value": "10.96.240.251"]])
+        // Two Services have no endpoint, one has none here.
+        #expect(report.warnings.count == 3)
+        #expect((found["warnings"] as? [String])?.count == 3)
     }
 }

@@ -40,9 +40,18 @@ package struct ClusterLoader: Sendable {
     ///
     /// - Throws: what is wrong with the manifests.
     package mutating func load(_ arguments: [String]) throws(ManifestError) -> Cluster {
+        try load(read(arguments))
+    }
+
+    /// The first half of a load: reads what is new or has changed.
+    package mutating func read(_ arguments: [String]) -> ManifestCache.Reading {
+        cache.read(arguments, rules: configuration.manifestRules)
+    }
+
+    /// The second half: holds what has been read against itself, and compiles it.
+    package mutating func load(_ reading: ManifestCache.Reading) throws(ManifestError) -> Cluster {
         changeCount = nil
-        let update = try cache.load(arguments, rules: configuration.manifestRules)
-        return try take(update)
+        return try take(try cache.update(reading, rules: configuration.manifestRules))
     }
 
     /// Goes back to a cluster, the last load having been thrown away: what that has given is not given.

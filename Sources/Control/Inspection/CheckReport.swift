@@ -15,6 +15,7 @@ package struct CheckReport: Sendable {
             cluster.manifests,
             cluster.rules,
             node: cluster.node,
+            allocations: cluster.allocations,
             masqueradeAll: cluster.configuration.proxy.masqueradeAll,
             hasPodCIDR: cluster.configuration.cluster.podCIDR != nil
         )
@@ -33,7 +34,8 @@ package struct CheckReport: Sendable {
         var table = TextTable(header)
         for row in report.rows {
             var cells = [
-                (row.address ?? "<none>") + "/" + row.transport.uppercased(), row.kind.word, row.servicePort.name,
+                (row.address ?? "<none>") + "/" + row.transport.uppercased() + (row.isAllocated ? "+" : ""),
+                row.kind.word, row.servicePort.name,
                 row.isLocalPolicy ? "Local" : "Cluster", backends(row, isWide: isWide), row.masquerade.rawValue,
                 row.servicePort.affinitySeconds > 0 ? "\(row.servicePort.affinitySeconds)s" : "",
                 row.sourceRanges.isEmpty ? "<any>" : row.sourceRanges.joined(separator: ","),
@@ -62,6 +64,9 @@ package struct CheckReport: Sendable {
             "loaded: \(totals.services) Service, \(totals.endpointSlices) EndpointSlice, \(totals.endpoints) Endpoints, "
                 + "\(totals.pods) Pod, \(totals.nodes) Node",
         ]
+        if cluster.allocations.count > 0 {
+            lines.insert("addresses and ports given by Culvert (+): \(cluster.allocations.count)", at: 1)
+        }
         if !totals.skipped.isEmpty {
             lines.append("skipped: " + totals.skipped.map { "\($0.count) \($0.kind)" }.joined(separator: ", "))
         }
@@ -74,11 +79,14 @@ package struct CheckReport: Sendable {
     /// - `frontends`, one for each row: `service`, `frontend` (its kind), `address` (null until a ClusterIP is
     ///   allocated), `protocol`, `policy`, `backends` (each `backend` and whether it is `local`), `verdict` and `reason`
     ///   of a new connection where there is no backend (else null), `masquerade` (`always`, `outside`, `node`,
-    ///   `never`), `affinitySeconds` (or null), `sourceRanges` (empty: from anywhere).
+    ///   `never`), `affinitySeconds` (or null), `sourceRanges` (empty: from anywhere), and whether the address or the
+    ///   NodePort is `allocated`, that is, given by Culvert.
+    /// - `allocations`: `kind` (`ClusterIP`, `LoadBalancer`, `NodePort`, `HealthCheckNodePort`), `owner` and `value`.
     /// - `totals`, numbers; `skipped`, a number for each kind; `warnings`, a text each.
     package var json: JSONValue {
         .object([
-            ("node", nodeJSON), ("frontends", .array(report.rows.map(rowJSON))), ("totals", totalsJSON),
+            ("node", nodeJSON), ("frontends", .array(report.rows.map(rowJSON))),
+            ("allocations", allocationsJSON), ("totals", totalsJSON),
             ("skipped", .object(report.totals.skipped.map { ($0.kind, .number($0.count)) })),
             ("warnings", .array((cluster.manifests.warnings + warnings).map { .string($0.description) })),
         ])
@@ -90,6 +98,14 @@ package struct CheckReport: Sendable {
             ("addresses", .array(cluster.node.addresses.map { .string($0.description) })),
             ("nodePortAddresses", .array(cluster.node.nodePortAddresses.map { .string($0.description) })),
         ])
+    }
+
+    private var allocationsJSON: JSONValue {
+        .array(
+            AllocationListing(cluster.allocations).items.map {
+                .object([("kind", .string($0.kind)), ("owner", .string($0.owner)), ("value", .string($0.value))])
+            }
+        )
     }
 
     private var totalsJSON: JSONValue {
@@ -121,7 +137,7 @@ package struct CheckReport: Sendable {
                 "affinitySeconds",
                 row.servicePort.affinitySeconds > 0 ? .number(Int(row.servicePort.affinitySeconds)) : .null
             ),
-            ("sourceRanges", .array(row.sourceRanges.map { .string($0) })),
+            ("sourceRanges", .array(row.sourceRanges.map { .string($0) })), ("allocated", .bool(row.isAllocated)),
         ])
     }
 }

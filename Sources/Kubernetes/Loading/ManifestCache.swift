@@ -42,38 +42,59 @@ package struct ManifestCache: Sendable {
     /// A cache that knows nothing yet.
     package init() {}
 
+    /// What has been read, before it is put together.
+    package struct Reading: Sendable {
+        fileprivate var order: [String] = []
+        /// What concerns no single text, or kept one from being read.
+        fileprivate var findings: [ManifestFault] = []
+        /// Whether every file is named once and can be read again.
+        fileprivate var isPlain = true
+    }
+
     /// Loads `-f` arguments, as `ManifestLoader` does.
     package mutating func load(
         _ arguments: [String],
         rules: ClusterRules,
         limits: ReadingLimits = ReadingLimits()
     ) throws(ManifestError) -> Update {
+        try update(read(arguments, rules: rules, limits: limits), rules: rules)
+    }
+
+    /// The first half of loading: reads what is new or has changed.
+    package mutating func read(
+        _ arguments: [String],
+        rules: ClusterRules,
+        limits: ReadingLimits = ReadingLimits()
+    ) -> Reading {
         if self.rules != rules { self = ManifestCache() }
         self.rules = rules
         filesRead = 0
-        var general: [ManifestFault] = []
-        var order: [String] = []
-        var isPlain = true
+        var reading = Reading()
         var known: [String: Entry] = [:]
         known.reserveCapacity(entries.count)
         for argument in arguments {
             let found = ManifestFiles.find(argument)
-            if let fault = found.fault { general.append(fault) }
+            if let fault = found.fault { reading.findings.append(fault) }
             for file in found.files {
-                isPlain = isPlain && file.path != "-" && known[file.path] == nil
-                order.append(file.path)
+                reading.isPlain = reading.isPlain && file.path != "-" && known[file.path] == nil
+                reading.order.append(file.path)
                 if known[file.path] != nil { continue }
                 do throws(ManifestFault) {
                     known[file.path] = try entry(of: file, rules, limits)
                 } catch {
-                    general.append(error)
+                    reading.findings.append(error)
                 }
             }
         }
         entries = known
-        let changes = isPlain && general.isEmpty ? differences() : nil
-        if let changes, let update = patched(order, changes) { return update }
-        return try assembled(order, general, rules, changes, isPlain: isPlain)
+        return reading
+    }
+
+    /// The second half: puts together what has been read, and holds it against itself.
+    package mutating func update(_ reading: Reading, rules: ClusterRules) throws(ManifestError) -> Update {
+        let changes = reading.isPlain && reading.findings.isEmpty ? differences() : nil
+        if let changes, let update = patched(reading.order, changes) { return update }
+        return try assembled(reading, rules, changes)
     }
 
     private mutating func entry(
@@ -97,23 +118,21 @@ package struct ManifestCache: Sendable {
 
     /// The set from all files.
     private mutating func assembled(
-        _ order: [String],
-        _ general: [ManifestFault],
+        _ reading: Reading,
         _ rules: ClusterRules,
-        _ changes: ManifestChanges?,
-        isPlain: Bool
+        _ changes: ManifestChanges?
     ) throws(ManifestError) -> Update {
         var loader = ManifestLoader(rules: rules)
         var files: [String: ParsedText] = [:]
-        for path in order {
+        for path in reading.order {
             guard let text = entries[path]?.text else { continue }
             loader.add(text)
             files[path] = text
         }
-        for finding in general { loader.report(finding) }
+        for finding in reading.findings { loader.report(finding) }
         let (set, findings) = try loader.finishWithFindings()
         assembly = nil
-        if isPlain, general.isEmpty {
+        if reading.isPlain, reading.findings.isEmpty {
             let checks = EndpointChecks(set.services, rules: rules.adding(set.serviceCIDRs))
             let hasWarnings = files.values.contains { !$0.set.warnings.isEmpty }
             assembly = Assembly(

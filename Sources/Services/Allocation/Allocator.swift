@@ -76,6 +76,10 @@ package struct Allocator {
         guard ranges.nodePortRange.contains(port) else { return false }
         refuse(claims.ports[port], "\(port)", number)
         ports.take(Int(port))
+        if claims.hostPorts.contains(port) {
+            let text = "was given, and a pod has it as a host port: on its node that wins"
+            warnings.append(fault(.warning, services[number], "spec.ports", "\(port)", text))
+        }
         return true
     }
 

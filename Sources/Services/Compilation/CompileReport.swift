@@ -20,6 +20,8 @@ package struct CompileReport: Sendable {
         package var masquerade: MasqueradeRule
         /// Empty: from anywhere.
         package var sourceRanges: [String]
+        /// Whether the address, or the NodePort, was given by Culvert.
+        package var isAllocated = false
 
         /// The endpoints that the policy may use; the sources that escape a policy Local are not considered.
         package var backends: [Backend] { isLocalPolicy ? servicePort.local : servicePort.cluster }
@@ -43,9 +45,11 @@ package struct CompileReport: Sendable {
         _ set: ManifestSet,
         _ rules: ServiceSpecification,
         node: NodeSettings,
+        allocations: AllocationState = AllocationState(),
         masqueradeAll: Bool,
         hasPodCIDR: Bool
     ) {
+        let given = GivenPlaces(allocations)
         let byName = Dictionary(rules.servicePorts.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
         totals = Totals(set, rules)
         warnings = CompileWarnings.find(set, byName, node: node)
@@ -71,7 +75,8 @@ package struct CompileReport: Sendable {
                     servicePort: rules.servicePorts[frontend.servicePort],
                     isLocalPolicy: frontend.isLocalPolicy,
                     masquerade: rule(frontend.kind, isLocalPolicy: frontend.isLocalPolicy),
-                    sourceRanges: frontend.sourceRanges.map(\.description)
+                    sourceRanges: frontend.sourceRanges.map(\.description),
+                    isAllocated: given.contains(frontend)
                 )
             )
         }
@@ -103,6 +108,34 @@ package struct CompileReport: Sendable {
                 )
             }
         }
+    }
+}
+
+/// The addresses and NodePorts that Culvert has given.
+private struct GivenPlaces {
+    private let addresses: Set<IPv4Address>
+    /// NodePorts with their protocols, as one number.
+    private let nodePorts: Set<UInt32>
+
+    init(_ state: AllocationState) {
+        addresses = Set(state.clusterIPs.values).union(state.loadBalancers.values)
+        nodePorts = Set(
+            state.nodePorts.compactMap { key, port in
+                Kubernetes.TransportProtocol(rawValue: key.transport)?.wire.map { Self.place(port, $0) }
+            }
+        )
+    }
+
+    func contains(_ frontend: ServiceSpecification.Frontend) -> Bool {
+        switch frontend.kind {
+        case .clusterIP, .loadBalancer: addresses.contains(frontend.address)
+        case .nodePort: nodePorts.contains(Self.place(frontend.port, frontend.transport))
+        case .externalIP, .hostPort, .none: false
+        }
+    }
+
+    private static func place(_ port: UInt16, _ transport: Wire.TransportProtocol) -> UInt32 {
+        UInt32(port) << 8 | UInt32(transport.rawValue)
     }
 }
 

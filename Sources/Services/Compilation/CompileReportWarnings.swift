@@ -8,9 +8,65 @@ enum CompileWarnings {
 
     /// All warnings, in the order of the Services.
     static func find(_ set: ManifestSet, _ compiled: Ports, node: NodeSettings) -> [ManifestFault] {
-        set.services.flatMap { service in
-            policies(service, compiled, node: node) + nodePorts(service, compiled, node: node)
-                + targetPorts(service, compiled, set)
+        let pods = PodIndex(set.pods, keys: Set(set.services.flatMap(\.selector.keys)))
+        let services = set.services.flatMap { service -> [ManifestFault] in
+            let selected = pods.selected(by: service.selector, in: service.metadata.namespace).filter { !$0.isFinished }
+            return endpoints(service, compiled, selected) + policies(service, compiled, node: node)
+                + nodePorts(service, compiled, node: node) + protocols(service)
+        }
+        return services + set.pods.flatMap { hostAddresses($0, node: node) }
+    }
+
+    /// Ports that no endpoint stands behind: new connections are refused.
+    private static func endpoints(_ service: Service, _ compiled: Ports, _ selected: [Pod]) -> [ManifestFault] {
+        let ports = service.ports.enumerated().filter { compiled[service.name(of: $0.element)]?.hasAny == false }
+        guard service.isProxied, !ports.isEmpty else { return [] }
+        if !service.selector.isEmpty {
+            if selected.isEmpty, ports.count == service.ports.count {
+                let selector = service.selector.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
+                let text = "matches no pod, and there are no endpoints: connections are refused"
+                return [fault(service, "spec.selector", value: selector.joined(separator: ","), text)]
+            }
+            return ports.map { index, port in
+                targetPort(service, port, index, selected)
+                    ?? fault(
+                        service,
+                        "spec.ports[\(index)]",
+                        value: "\(port.port)/\(port.transport.rawValue)",
+                        "has no endpoint that is ready, of \(selected.count) selected pods: connections are refused"
+                    )
+            }
+        }
+        return ports.map { index, port in
+            let text = "has no endpoint that is ready: connections are refused"
+            return fault(service, "spec.ports[\(index)]", value: "\(port.port)/\(port.transport.rawValue)", text)
+        }
+    }
+
+    /// SCTP is read and not forwarded.
+    private static func protocols(_ service: Service) -> [ManifestFault] {
+        guard service.isProxied else { return [] }
+        return service.ports.enumerated().compactMap { index, port in
+            guard port.transport == .sctp else { return nil }
+            return fault(service, "spec.ports[\(index)].protocol", value: "SCTP", "is not forwarded")
+        }
+    }
+
+    /// Host ports that are bound to an address which packets do not come to.
+    private static func hostAddresses(_ pod: Pod, node: NodeSettings) -> [ManifestFault] {
+        guard pod.nodeName == node.name, !pod.hostNetwork, !pod.isFinished else { return [] }
+        return pod.ports.compactMap { port in
+            guard let hostPort = port.hostPort, let address = port.hostIP, !node.addresses.contains(address) else {
+                return nil
+            }
+            let reason = address.isLoopback ? "which is in no packet that a TUN carries" : "no address of \(node.name)"
+            return ManifestFault(
+                .warning,
+                of: pod,
+                field: "spec.containers",
+                value: "hostPort \(hostPort)",
+                expectation: "is never reached: its hostIP is \(address), \(reason)"
+            )
         }
     }
 
@@ -53,26 +109,23 @@ enum CompileWarnings {
     }
 
     /// A `targetPort` by a name that no container of the selected pods has.
-    private static func targetPorts(_ service: Service, _ compiled: Ports, _ set: ManifestSet) -> [ManifestFault] {
-        guard !service.selector.isEmpty else { return [] }
-        return service.ports.enumerated().compactMap { index, port in
-            guard case .name(let name) = port.targetPort, let found = compiled[service.name(of: port)], !found.hasAny
-            else { return nil }
-            let pods = set.pods.filter { pod in
-                pod.metadata.namespace == service.metadata.namespace && !pod.isFinished
-                    && service.selector.allSatisfy { pod.metadata.labels[$0.key] == $0.value }
-            }
-            let isKnown = pods.contains { pod in
-                pod.ports.contains { $0.name == name && $0.transport == port.transport }
-            }
-            guard !pods.isEmpty, !isKnown else { return nil }
-            return fault(
-                service,
-                "spec.ports[\(index)].targetPort",
-                value: "\"\(name)\"",
-                "is no \(port.transport.rawValue) port of the \(pods.count) selected pods"
-            )
+    private static func targetPort(
+        _ service: Service,
+        _ port: ServicePort,
+        _ index: Int,
+        _ selected: [Pod]
+    ) -> ManifestFault? {
+        guard case .name(let name) = port.targetPort, !selected.isEmpty else { return nil }
+        let isKnown = selected.contains { pod in
+            pod.ports.contains { $0.name == name && $0.transport == port.transport }
         }
+        if isKnown { return nil }
+        return fault(
+            service,
+            "spec.ports[\(index)].targetPort",
+            value: "\"\(name)\"",
+            "is no \(port.transport.rawValue) port of the \(selected.count) selected pods"
+        )
     }
 
     private static func fault(
@@ -81,15 +134,6 @@ enum CompileWarnings {
         value: String,
         _ expectation: String
     ) -> ManifestFault {
-        ManifestFault(
-            severity: .warning,
-            file: service.origin?.file ?? "",
-            document: service.origin?.document,
-            item: service.origin?.item,
-            object: service.reference,
-            field: field,
-            value: value,
-            expectation: expectation
-        )
+        ManifestFault(.warning, of: service, field: field, value: value, expectation: expectation)
     }
 }

@@ -11,20 +11,21 @@ struct CheckCommand: ParsableCommand {
               culvert check -c culvert.yaml -f manifests/
               culvert check -c culvert.yaml -f web.yaml -o json --maps backends
 
-            BACKENDS marks with * those on this node. MASQUERADE says of which sources
-            the address is replaced: always, outside (not in podCIDR), node (its own
-            addresses) or never; a pod that is its own backend always is.
+            FRONTEND marks with + what Culvert has given, BACKENDS with * those on this
+            node. MASQUERADE says of which sources the address is replaced: always,
+            outside (not in podCIDR), node (its own addresses) or never; a pod that is
+            its own backend always is.
             Warnings go to standard error, and nothing does when all is well. Invalid
             input exits with 2.
             """
     )
 
     /// The forms of the answer.
-    enum Output: String, ExpressibleByArgument, CaseIterable { case text, wide, json }
+    enum Output: String, ExpressibleByArgument, CaseIterable { case text, wide, json, yaml }
 
     @OptionGroup var cluster: ClusterOptions
 
-    @Option(name: [.customShort("o"), .long], help: "text, wide (all backends) or json.")
+    @Option(name: [.customShort("o"), .long], help: "text, wide (all backends), json or yaml.")
     var output = Output.text
 
     @Option(help: "With -o json, print one map only: services, backends, routes, source-ranges, or the list of maps.")
@@ -55,6 +56,7 @@ struct CheckCommand: ParsableCommand {
         case .text: try writeToStandardOutput(report.text(isWide: false))
         case .wide: try writeToStandardOutput(report.text(isWide: true))
         case .json: try writeToStandardOutput(report.json.line)
+        case .yaml: try writeToStandardOutput(YAMLWriter.text(report.json))
         }
     }
 }

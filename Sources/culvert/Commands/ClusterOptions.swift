@@ -86,9 +86,12 @@ struct ClusterOptions: ParsableArguments {
         return (cluster, loader, DaemonState(directory, servicePorts: registry.map { $0.entries.count }))
     }
 
-    private func settings() throws(Failure) -> Configuration {
+    private func settings() throws(Failure) -> Configuration { try Self.settings(config) }
+
+    /// Reads a configuration file.
+    static func settings(_ path: String) throws(Failure) -> Configuration {
         do throws(ConfigurationError) {
-            return try ConfigurationReader.read(path: config, environment: ProcessInfo.processInfo.environment)
+            return try ConfigurationReader.read(path: path, environment: ProcessInfo.processInfo.environment)
         } catch {
             throw Failure.input(error.faults, hint: error.hint)
         }
