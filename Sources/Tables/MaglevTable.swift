@@ -56,11 +56,13 @@ public enum MaglevTable {
 
     /// Fills the slots from permutations that take their turns in this order: the place of one for each slot.
     ///
-    /// There are as many weights as permutations, no more of them than slots, and one at least.
+    /// There are as many weights as permutations, no more of them than slots, and one at least; offsets and skips are below the
+    /// size.
     public static func fill(_ permutations: [Permutation], weights: [UInt32], size: Int) -> [UInt16] {
         let count = permutations.count
         precondition(count == weights.count && (1...min(size, 65535)).contains(count))
-        var places = permutations.map(\.offset)
+        var places = permutations.map { Int($0.offset) }
+        let skips = permutations.map { Int($0.skip) }
         let shares = weights.map { Double($0) }
         let sum = shares.reduce(0, +)
         let isWeighted = UInt64(sum) / UInt64(count) > 1
@@ -73,10 +75,14 @@ public enum MaglevTable {
                 while Double(slot + 1) * shares[member] < counters[member] { member = (member + 1) % count }
                 counters[member] += sum
             }
-            while table[Int(places[member])] != .max {
-                places[member] = (places[member] + permutations[member].skip) % UInt64(size)
+            var place = places[member]
+            let skip = skips[member]
+            while table[place] != .max {
+                place += skip
+                if place >= size { place -= size }
             }
-            table[Int(places[member])] = UInt16(member)
+            table[place] = UInt16(member)
+            places[member] = place
         }
         return table
     }

@@ -62,37 +62,44 @@ struct MaglevTables: ~Copyable, Sendable {
     }
 
     private let tables: SharedTables
-    private let places: [Key: Int]
+    /// What the tables are of.
+    private let sets: [Key]
     /// The number of slots of each table.
     var size: Int { tables.size }
     /// The slots of all tables.
     var entryCount: Int { tables.tables.count * tables.size }
 
+    /// With so many new tables or fewer, none of them is looked for elsewhere among the old ones: filling them is quicker.
+    private static let few = 16
+
     /// Tables for sets of backends, in their order, with those of `previous` where there are any.
     init(_ sets: [Key], size: Int, reusing previous: borrowing MaglevTables) {
-        var places: [Key: Int] = [:]
-        var built: [SharedTable] = []
+        let old = previous.size == size ? previous.tables.tables : []
+        var built: [SharedTable?] = []
         built.reserveCapacity(sets.count)
-        for (number, set) in sets.enumerated() {
-            if let known = places[set] {
-                built.append(built[known])
-                continue
-            }
-            if previous.size == size, let known = previous.places[set] {
-                built.append(previous.tables.tables[known])
-            } else {
-                built.append(SharedTable(Self.table(set.backends, set.transport, size: size)))
-            }
-            places[set] = number
+        // Most sets are where they were, and in the same memory, so that to compare them is to compare two addresses.
+        for number in sets.indices {
+            built.append(number < old.count && previous.sets[number] == sets[number] ? old[number] : nil)
         }
-        tables = SharedTables(built, size: size)
-        self.places = places
+        let missing = built.indices.filter { built[$0] == nil }
+        var known: [Key: SharedTable] = [:]
+        if missing.count > Self.few {
+            for number in old.indices { known[previous.sets[number]] = old[number] }
+        }
+        for number in missing {
+            let set = sets[number]
+            let table = known[set] ?? SharedTable(Self.table(set.backends, set.transport, size: size))
+            known[set] = table
+            built[number] = table
+        }
+        tables = SharedTables(built.compactMap(\.self), size: size)
+        self.sets = sets
     }
 
     /// No tables.
     init() {
         tables = SharedTables([], size: 0)
-        places = [:]
+        sets = []
     }
 
     /// How many tables are the very ones of another service table.

@@ -28,28 +28,41 @@ struct KnownEndpoints: ~Copyable, Sendable {
     private let ranges: FixedArray<Range>
 
     init(_ ports: [ServiceSpecification.ServicePort]) {
-        var words = FixedArray<UInt64>(count: ports.reduce(0) { $0 + $1.known.count })
+        var total = 0
+        for number in ports.indices { total += ports[number].known.count }
+        var words = FixedArray<UInt64>(count: total)
         var ranges = FixedArray<Range>(count: ports.count)
         var next: UInt32 = 0
-        for (number, port) in ports.enumerated() {
+        for number in ports.indices {
             let first = next
-            var last: UInt64?
-            for word in port.known.map(Self.word).sorted() {
-                // Of one endpoint that is listed twice, what each listing says counts.
-                if let previous = last, previous >> 8 == word >> 8 {
-                    words[next &- 1] |= word
-                } else {
-                    words[next] = word
-                    next += 1
-                }
-                last = word
-            }
+            Self.place(ports[number].known, &next, &words)
             ranges[number] = Range(first: first, count: next - first)
-            for backend in port.cluster { Self.mark(backend, ranges[number], &words) }
-            if port.local != port.cluster { for backend in port.local { Self.mark(backend, ranges[number], &words) } }
+            for backend in ports[number].cluster { Self.mark(backend, ranges[number], &words) }
+            if ports[number].sharesSets { continue }
+            for backend in ports[number].local { Self.mark(backend, ranges[number], &words) }
         }
         self.words = words
         self.ranges = ranges
+    }
+
+    /// Lays down the endpoints of a port in their order, each once, from `next` on.
+    private static func place(
+        _ endpoints: [ServiceSpecification.KnownEndpoint],
+        _ next: inout UInt32,
+        _ words: inout FixedArray<UInt64>
+    ) {
+        let isSorted = zip(endpoints, endpoints.dropFirst()).allSatisfy { word($0) <= word($1) }
+        let first = next
+        for endpoint in isSorted ? endpoints : endpoints.sorted(by: { word($0) < word($1) }) {
+            let word = word(endpoint)
+            // Of one endpoint that is listed twice, what each listing says counts.
+            if next > first, words[next &- 1] >> 8 == word >> 8 {
+                words[next &- 1] |= word
+            } else {
+                words[next] = word
+                next += 1
+            }
+        }
     }
 
     /// What is known of an endpoint of the port with this index; empty for one that is gone.

@@ -24,6 +24,9 @@ package struct ServiceSpecification: Sendable {
         /// Every endpoint that there is, whatever its condition: what a reload holds flows against.
         package var known: [KnownEndpoint]
 
+        /// Whether both policies may use the same endpoints, so that these lie in the table once.
+        var sharesSets: Bool { local == cluster }
+
         /// A ServicePort from its parts; without `known` the endpoints of both policies are all there are.
         package init(
             identifier: UInt32,

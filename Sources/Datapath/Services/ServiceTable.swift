@@ -45,9 +45,12 @@ package final class ServiceTable: Sendable {
         self.algorithm = algorithm
         self.names = names
         self.specification = specification
-        let backendCount = specification.servicePorts.reduce(0) { sum, port in
-            // Equal sets share their places.
-            sum + port.cluster.count + (port.local == port.cluster ? 0 : port.local.count)
+        // Values are read where they are, by their index: to take one out of its array would count references.
+        let given = specification.servicePorts
+        var backendCount = 0
+        for number in given.indices {
+            backendCount += given[number].cluster.count
+            if !given[number].sharesSets { backendCount += given[number].local.count }
         }
         var backends = FixedArray<Backend>(count: backendCount)
         var ports = FixedArray<ServicePort>(count: specification.servicePorts.count)
@@ -70,15 +73,17 @@ package final class ServiceTable: Sendable {
             }
             return EndpointSet(first: UInt32(first), count: UInt32(set.count), table: table)
         }
-        for (number, port) in specification.servicePorts.enumerated() {
-            let cluster = place(port.cluster, port.transport, in: &backends)
-            let local = port.local == port.cluster ? cluster : place(port.local, port.transport, in: &backends)
+        for number in given.indices {
+            let transport = given[number].transport
+            let cluster = place(given[number].cluster, transport, in: &backends)
+            let isShared = given[number].sharesSets
+            let local = isShared ? cluster : place(given[number].local, transport, in: &backends)
             ports[number] = ServicePort(
-                identifier: port.identifier,
-                affinitySeconds: port.affinitySeconds,
+                identifier: given[number].identifier,
+                affinitySeconds: given[number].affinitySeconds,
                 cluster: cluster,
                 local: local,
-                hasAny: port.hasAny
+                hasAny: given[number].hasAny
             )
         }
 
@@ -110,6 +115,7 @@ package final class ServiceTable: Sendable {
         }
 
         var addresses: [(key: UInt64, value: UInt32)] = []
+        addresses.reserveCapacity(specification.clusterIPs.count + specification.externalAddresses.count)
         for address in specification.clusterIPs {
             addresses.append((UInt64(address.bits), AddressKind.clusterIP.rawValue))
         }
@@ -119,11 +125,9 @@ package final class ServiceTable: Sendable {
         var hostPorts = FixedArray<UInt64>(count: 1024)
         for port in specification.hostPorts { hostPorts[Int(port >> 6)] |= 1 << UInt64(port & 63) }
 
-        let numbers = specification.servicePorts.enumerated().map { index, port in
-            (key: UInt64(port.identifier), value: UInt32(index))
-        }
+        let numbers = given.indices.map { (key: UInt64(given[$0].identifier), value: UInt32($0)) }
         portIndex = StaticMap(numbers, seed: seed ^ 2)
-        known = KnownEndpoints(specification.servicePorts)
+        known = KnownEndpoints(given)
         frontendIndex = StaticMap(entries, seed: seed)
         addressIndex = StaticMap(addresses, seed: seed ^ 1)
         self.frontends = frontends

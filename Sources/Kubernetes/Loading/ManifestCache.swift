@@ -169,10 +169,16 @@ package struct ManifestCache: Sendable {
     }
 
     /// The last set with what has changed since written into it; nil if all has to be put together anew.
+    ///
+    /// The set is changed in place, not copied: where that fails half-way it is gone, and the next one is made from the files.
     private mutating func patched(_ order: [String], _ changes: ManifestChanges) -> Update? {
-        guard var next = assembly, changes.concernsEndpointsOnly, changes.count <= Self.maximumChanges else {
+        guard let checks = assembly?.checks, changes.concernsEndpointsOnly, changes.count <= Self.maximumChanges else {
             return nil
         }
+        let found = checks.findings(changes)
+        if found.contains(where: { $0.severity == .error }) { return nil }
+        let removed = removed
+        guard var next = assembly.take() else { return nil }
         for path in removed {
             if next.files.removeValue(forKey: path)?.set.skipped.isEmpty == false { return nil }
         }
@@ -181,16 +187,16 @@ package struct ManifestCache: Sendable {
             if next.files.updateValue(new, forKey: path)?.set.skipped ?? [:] != new.set.skipped { return nil }
             next.hasWarnings = next.hasWarnings || !new.set.warnings.isEmpty
         }
-        let found = next.checks.findings(changes)
-        if found.contains(where: { $0.severity == .error }) || !changes.apply(to: &next.set) { return nil }
+        guard changes.apply(to: &next.set) else { return nil }
         let concerned = changes.endpointReferences
         next.findings.removeAll { $0.object.map(concerned.contains) ?? false }
         next.findings += found
         let own = next.hasWarnings ? order.flatMap { next.files[$0]?.set.warnings ?? [] } : []
         next.set.warnings = Array((own + next.findings).prefix(ManifestLoader.maximumReports))
+        let set = next.set
         assembly = next
         pending = []
-        return Update(set: next.set, changes: changes)
+        return Update(set: set, changes: changes)
     }
 
     /// With more changes than this, everything is put together anew: each moves a part of a list.

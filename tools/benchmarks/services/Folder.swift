@@ -46,6 +46,8 @@ struct Folder {
 
     init(_ options: Options) { self.options = options }
 
+    var path: String { options.directory }
+
     func writeAll() throws {
         for number in 0..<options.services {
             try writeService(number, port: 80)
@@ -54,6 +56,8 @@ struct Folder {
     }
 
     func writeService(_ number: Int, port: Int) throws {
+        // The first address of the block is nobody's.
+        let place = number + 1
         try write(
             "service-\(number).yaml",
             """
@@ -64,7 +68,7 @@ struct Folder {
               namespace: ns-\(number % 50)
               labels: {app.kubernetes.io/name: svc-\(number)}
             spec:
-              clusterIP: 10.\(64 + number >> 16).\(number >> 8 & 255).\(number & 255)
+              clusterIP: 10.\(64 + place >> 16).\(place >> 8 & 255).\(place & 255)
               selector: {app: svc-\(number)}
               ports:
               - {name: http, port: \(port), targetPort: 8080}
@@ -72,7 +76,7 @@ struct Folder {
         )
     }
 
-    /// Writes a slice, of which `change` endpoints have another port than at the start.
+    /// Writes a slice, of which the first `change` endpoints are not ready.
     func writeSlice(_ number: Int, change: Int) throws {
         let endpoints = (0..<options.endpoints).map { place in
             let host = number * options.endpoints + place
