@@ -52,6 +52,9 @@ package final class ServiceTable: Sendable {
             backendCount += given[number].cluster.count
             if !given[number].sharesSets { backendCount += given[number].local.count }
         }
+        // Only a frontend with policy Local chooses from a local set.
+        var needsLocal = [Bool](repeating: false, count: given.count)
+        for frontend in specification.frontends where frontend.isLocalPolicy { needsLocal[frontend.servicePort] = true }
         var backends = FixedArray<Backend>(count: backendCount)
         var ports = FixedArray<ServicePort>(count: specification.servicePorts.count)
         var next = 0
@@ -59,11 +62,12 @@ package final class ServiceTable: Sendable {
         func place(
             _ set: [Backend],
             _ transport: TransportProtocol,
-            in backends: inout FixedArray<Backend>
+            in backends: inout FixedArray<Backend>,
+            isUsed: Bool = true
         ) -> EndpointSet {
             let first = next
             var table = EndpointSet.noTable
-            if case .maglev(let size) = algorithm, !set.isEmpty, set.count <= size {
+            if case .maglev(let size) = algorithm, isUsed, set.count > 1, set.count <= size {
                 table = UInt32(sets.count)
                 sets.append(MaglevTables.Key(backends: set, transport: transport))
             }
@@ -77,7 +81,8 @@ package final class ServiceTable: Sendable {
             let transport = given[number].transport
             let cluster = place(given[number].cluster, transport, in: &backends)
             let isShared = given[number].sharesSets
-            let local = isShared ? cluster : place(given[number].local, transport, in: &backends)
+            let local =
+                isShared ? cluster : place(given[number].local, transport, in: &backends, isUsed: needsLocal[number])
             ports[number] = ServicePort(
                 identifier: given[number].identifier,
                 affinitySeconds: given[number].affinitySeconds,

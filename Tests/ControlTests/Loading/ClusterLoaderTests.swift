@@ -120,6 +120,46 @@ struct ClusterLoaderTests {
         #expect(second.rules.text == fresh.rules.text)
     }
 
+    @Test("a change that turns out to be no change in place is refused, and the loads after it are whole again")
+    func givenUp() throws {
+        let folder = try ManifestFolder()
+        func slice(_ name: String, _ host: Int) -> String {
+            """
+            apiVersion: discovery.k8s.io/v1
+            kind: EndpointSlice
+            metadata: {name: \(name), labels: {kubernetes.io/service-name: web}}
+            addressType: IPv4
+            ports: [{port: 8080}]
+            endpoints: [{addresses: [10.244.0.\(host)], nodeName: node-a}]
+            """
+        }
+        try folder.write(
+            "web.yaml",
+            "apiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec: {ports: [{port: 80}]}\n"
+        )
+        try folder.write("a.yaml", slice("web-a", 1))
+        try folder.write("b.yaml", slice("web-b", 2))
+        var loader = ClusterLoader(try configuration(settings))
+        let first = try loader.load([folder.path])
+        // Half of the change is good, and the other half is an object that is there already.
+        try folder.write("a.yaml", slice("web-a", 3))
+        try folder.write("c.yaml", slice("web-b", 4))
+        #expect(LoadOutcome { try loader.load([folder.path]) }.faults.count == 1)
+        try folder.write("c.yaml", slice("web-c", 4))
+        let second = try loader.load([folder.path])
+        #expect(
+            second.rules.servicePorts[0].cluster.map { $0.address.description }.sorted() == [
+                "10.244.0.2", "10.244.0.3", "10.244.0.4",
+            ]
+        )
+        #expect(first.rules.servicePorts[0].cluster.count == 2)
+        // From here on changes are taken over in place again.
+        try folder.write("b.yaml", slice("web-b", 5))
+        let third = try loader.load([folder.path])
+        #expect(third.rules.servicePorts[0].cluster.contains { $0.address == IPv4Address(10, 244, 0, 5) })
+        #expect(loader.changeCount == 1)
+    }
+
     @Test("a claim to what an earlier load gave is refused; the set stays as it was")
     func refusedClaim() throws {
         let folder = try ManifestFolder()
