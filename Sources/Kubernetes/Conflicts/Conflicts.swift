@@ -46,7 +46,13 @@ enum Conflicts {
             } else {
                 problem = "is outside the Service addresses \(blocks)"
             }
-            return ManifestFault(.error, of: service, field: "spec.clusterIP", value: "\(address)", expectation: problem)
+            return ManifestFault(
+                .error,
+                of: service,
+                field: "spec.clusterIP",
+                value: "\(address)",
+                expectation: problem
+            )
         }
     }
 
