@@ -20,6 +20,8 @@ package struct Cluster: Sendable {
 
     /// What Services have been given, to be passed on to the next load.
     package let allocations: AllocationState
+    /// The names, compiled when they are first asked for.
+    private let names: SharedNames
 
     /// Loads and compiles manifests once; numbers of ServicePorts go on from `registry`, allocations from `allocations`.
     ///
@@ -42,7 +44,8 @@ package struct Cluster: Sendable {
         node: NodeSettings,
         rules: ServiceSpecification,
         registry: ServicePortRegistry,
-        allocations: AllocationState
+        allocations: AllocationState,
+        names: SharedNames
     ) {
         self.configuration = configuration
         self.manifests = manifests
@@ -50,6 +53,7 @@ package struct Cluster: Sendable {
         self.rules = rules
         self.registry = registry
         self.allocations = allocations
+        self.names = names
     }
 
     /// The settings of the datapath; a replay verifies checksums unless told otherwise, a live run does not.
@@ -78,7 +82,9 @@ package struct Cluster: Sendable {
 
     /// The compiled rules, laid out for the datapath; `previous` is the table that this one follows on.
     package func serviceTable(seed: UInt64, reusing previous: ServiceTable? = nil) -> ServiceTable {
-        let names = nameSettings.map { NameCompiler.compile(manifests, $0, seed: seed) }
+        let names = nameSettings.map { settings in
+            self.names.table(seed: seed) { NameCompiler.compile(manifests, settings, seed: seed) }
+        }
         return ServiceTable(rules, seed: seed, algorithm: algorithm, names: names ?? .empty, reusing: previous)
     }
 

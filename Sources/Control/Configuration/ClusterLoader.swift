@@ -1,4 +1,5 @@
 package import Kubernetes
+internal import Names
 package import Services
 internal import Wire
 
@@ -13,6 +14,8 @@ package struct ClusterLoader: Sendable {
     private var compiler: ServiceCompiler?
     private var registry: ServicePortRegistry
     private var services: AllocatedServices?
+    /// The names of the last cluster, which the next one shares unless they are concerned.
+    private var names = SharedNames()
     /// Whether the last update of the cache was compiled, so that the changes of the next one are all there are.
     private var isCurrent = true
     /// What has been given to Services so far.
@@ -78,6 +81,7 @@ package struct ClusterLoader: Sendable {
         if compiler.node != node { compiler = ServiceCompiler(node: node) }
         compiler.compile(set, changes: changes, registry: &registry)
         self.compiler = compiler
+        if changes.map({ NameCompiler.isConcerned(by: $0, in: set) }) ?? true { names = SharedNames() }
         isCurrent = true
         changeCount = changes?.count
         return Cluster(
@@ -86,7 +90,8 @@ package struct ClusterLoader: Sendable {
             node: node,
             rules: compiler.rules,
             registry: registry,
-            allocations: allocations
+            allocations: allocations,
+            names: names
         )
     }
 

@@ -105,17 +105,7 @@ package struct ManifestChanges: Sendable {
         return true
     }
 
-    /// Where an object of a name is in an ordered list, or would have to be.
     private static func place(of metadata: Metadata, in objects: [some ClusterObject]) -> Int {
-        var (low, high) = (objects.startIndex, objects.endIndex)
-        while low < high {
-            let middle = (low + high) / 2
-            let other = objects[middle].metadata
-            let isBefore =
-                other.namespace == metadata.namespace
-                ? other.name < metadata.name : other.namespace < metadata.namespace
-            if isBefore { low = middle + 1 } else { high = middle }
-        }
-        return low
+        ObjectOrder.place(of: metadata.name, in: metadata.namespace, among: objects)
     }
 }

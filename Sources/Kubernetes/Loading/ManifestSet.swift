@@ -27,6 +27,15 @@ package struct ManifestSet: Hashable, Sendable {
         services.count + endpointSlices.count + endpoints.count + nodes.count + pods.count + serviceCIDRs.count
     }
 
+    /// The Service of a name; nil for none.
+    package func service(_ name: String, in namespace: String) -> Service? {
+        let place = ObjectOrder.place(of: name, in: namespace, among: services)
+        guard place < services.count, services[place].metadata.name == name,
+            services[place].metadata.namespace == namespace
+        else { return nil }
+        return services[place]
+    }
+
     /// The same set with what a control loop has filled into its Services, and what was odd about that.
     package func replacing(services: [Service], adding warnings: [ManifestFault]) -> ManifestSet {
         var result = self
@@ -68,6 +77,18 @@ enum ObjectOrder {
         if one.name != other.name { return one.name < other.name }
         guard let first = left.origin, let second = right.origin else { return right.origin != nil }
         return first < second
+    }
+
+    /// Where an object of a name is in an ordered list, or would have to be.
+    static func place(of name: String, in namespace: String, among objects: [some ClusterObject]) -> Int {
+        var (low, high) = (objects.startIndex, objects.endIndex)
+        while low < high {
+            let middle = (low + high) / 2
+            let other = objects[middle].metadata
+            let isBefore = other.namespace == namespace ? other.name < name : other.namespace < namespace
+            if isBefore { low = middle + 1 } else { high = middle }
+        }
+        return low
     }
 
     /// Whether two objects of one kind have one namespace and name.

@@ -8,7 +8,7 @@ import Wire
 
 private let settings = """
     node: {name: node-a, zone: zone-1, addresses: [192.0.2.10]}
-    cluster: {podCIDR: 10.244.0.0/16, serviceCIDR: 10.96.0.0/16, loadBalancerCIDRs: [198.51.100.0/24]}
+    cluster: {podCIDR: 10.244.0.0/16, serviceCIDR: 10.96.0.0/16, loadBalancerCIDRs: [198.51.100.0/24], dnsAddress: 10.96.0.10}
     """
 
 @Suite("Loading again")
@@ -35,6 +35,8 @@ struct ClusterLoaderTests {
             #expect(again.manifests.nodes == fresh.manifests.nodes)
             #expect(again.manifests.pods == fresh.manifests.pods)
             #expect(Set(again.manifests.warnings) == Set(fresh.manifests.warnings))
+            let names = (again.serviceTable(seed: 1).names.digest, fresh.serviceTable(seed: 1).names.digest)
+            #expect(names.0 == names.1)
             allocations = again.allocations
             if loader.servicesCompiled < again.manifests.services.count { partial += 1 }
         }
@@ -118,6 +120,38 @@ struct ClusterLoaderTests {
         #expect(second.manifests.services.map(\.metadata.name) == ["other", "web"])
         let fresh = try Cluster(configuration, manifests: [folder.path], allocations: first.allocations)
         #expect(second.rules.text == fresh.rules.text)
+    }
+
+    @Test("compiles names again only when a Service, or an endpoint of a headless one, has changed")
+    func names() throws {
+        let folder = try ManifestFolder()
+        func service(_ name: String, _ address: String) -> String {
+            "apiVersion: v1\nkind: Service\nmetadata: {name: \(name)}\nspec: {clusterIP: \(address), ports: [{port: 80}]}\n"
+        }
+        func slice(_ service: String, _ host: Int) -> String {
+            """
+            apiVersion: discovery.k8s.io/v1
+            kind: EndpointSlice
+            metadata: {name: \(service)-1, labels: {kubernetes.io/service-name: \(service)}}
+            addressType: IPv4
+            ports: [{port: 8080}]
+            endpoints: [{addresses: [10.244.0.\(host)]}]
+            """
+        }
+        try folder.write("web.yaml", service("web", "10.96.0.20"))
+        try folder.write("db.yaml", service("db", "None"))
+        try folder.write("web-1.yaml", slice("web", 1))
+        try folder.write("db-1.yaml", slice("db", 2))
+        var loader = ClusterLoader(try configuration(settings))
+        func table() throws -> NameTable { try loader.load([folder.path]).serviceTable(seed: 1).names }
+        let first = try table()
+        try folder.write("web-1.yaml", slice("web", 3))
+        #expect(try table() === first)
+        try folder.write("db-1.yaml", slice("db", 4))
+        let second = try table()
+        #expect(second.digest != first.digest)
+        try folder.write("web.yaml", service("web", "10.96.0.21"))
+        #expect(try table().digest != second.digest)
     }
 
     @Test("a change that turns out to be no change in place is refused, and the loads after it are whole again")

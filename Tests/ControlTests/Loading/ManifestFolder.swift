@@ -69,7 +69,7 @@ struct RandomCluster {
     }
 
     private mutating func service(_ number: Int) -> String {
-        let type = generator.pick(["ClusterIP", "NodePort", "LoadBalancer"])
+        let type = generator.pick(["ClusterIP", "NodePort", "LoadBalancer", "ClusterIP, clusterIP: None"])
         let hint = generator.chance(30) ? ", trafficDistribution: PreferSameZone" : ""
         let target = generator.pick(["8080", "http"])
         return """

@@ -34,7 +34,7 @@ struct Options {
     var configuration: String {
         """
         node: {name: node-1, addresses: [192.0.2.10]}
-        cluster: {podCIDR: 10.128.0.0/9, serviceCIDR: 10.64.0.0/12}
+        cluster: {podCIDR: 10.128.0.0/9, serviceCIDR: 10.64.0.0/12, dnsAddress: 10.79.0.10}
         proxy: {algorithm: \(algorithm)}
         """
     }
