@@ -4,6 +4,9 @@ internal import Tables
 ///
 /// From 1024 on (RFC 4787 REQ-3a), without NodePorts, host ports and health check ports: replies to those would be
 /// taken for new requests of others. Identifiers of ICMP queries are drawn from the same numbers.
+///
+/// Theory of operation: a bit for each port, and for each word of them how many usable ones come before it. So a reload
+/// costs a pass over 1,024 words, and the port with a number is found by a search over them.
 struct UsablePorts: ~Copyable {
     /// The lowest one.
     static let first: UInt16 = 1024
@@ -12,7 +15,8 @@ struct UsablePorts: ~Copyable {
 
     /// A bit for each usable port.
     private(set) var mask = FixedArray<UInt64>(count: UsablePorts.wordCount)
-    private var list = FixedArray<UInt16>(count: 65536)
+    /// How many usable ports come before those of a word.
+    private var before = FixedArray<UInt32>(count: UsablePorts.wordCount)
     /// How many there are.
     private(set) var count: UInt32 = 0
 
@@ -22,17 +26,37 @@ struct UsablePorts: ~Copyable {
     /// Follows a new service table, in place.
     mutating func update(nodePorts: ClosedRange<UInt16>, services: ServiceTable) {
         count = 0
-        for word in 0..<Self.wordCount { mask[word] = 0 }
-        for port in Self.first...UInt16.max where !nodePorts.contains(port) && !services.isHostPort(port) {
-            mask[Int(port >> 6)] |= 1 << UInt64(port & 63)
-            list[Int(count)] = port
-            count &+= 1
+        for word in 0..<Self.wordCount {
+            let allowed = Self.bits(of: Self.first...UInt16.max, in: word)
+            mask[word] = allowed & ~Self.bits(of: nodePorts, in: word) & ~services.hostPorts(inWord: word)
+            before[word] = count
+            count &+= UInt32(mask[word].nonzeroBitCount)
         }
+    }
+
+    /// A bit for each port of a range that a word stands for.
+    private static func bits(of range: ClosedRange<UInt16>, in word: Int) -> UInt64 {
+        let first = max(Int(range.lowerBound) - word * 64, 0)
+        let end = min(Int(range.upperBound) + 1 - word * 64, 64)
+        guard first < end else { return 0 }
+        return UInt64.max << UInt64(first) & UInt64.max >> UInt64(64 - end)
     }
 
     /// Whether a port may be used.
     func contains(_ port: UInt16) -> Bool { mask[Int(port >> 6)] >> UInt64(port & 63) & 1 == 1 }
 
-    /// The usable port with a number below `count`.
-    subscript(number: UInt32) -> UInt16 { list[number] }
+    /// The usable port with a number, in ascending order from 0; 0 for numbers from `count` on.
+    subscript(number: UInt32) -> UInt16 {
+        guard number < count else { return 0 }
+        // The last word with at most `number` usable ports before it: those behind it with as many have none.
+        var word = 0
+        var end = Self.wordCount
+        while end &- word > 1 {
+            let middle = (word &+ end) >> 1
+            if before[middle] <= number { word = middle } else { end = middle }
+        }
+        var bits = mask[word]
+        for _ in before[word]..<number { bits &= bits &- 1 }
+        return UInt16(truncatingIfNeeded: word << 6 | bits.trailingZeroBitCount)
+    }
 }

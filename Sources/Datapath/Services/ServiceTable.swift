@@ -200,6 +200,6 @@ package final class ServiceTable: Sendable {
         return false
     }
 
-    /// Whether a port of the node's addresses is taken by a host port.
-    func isHostPort(_ port: UInt16) -> Bool { hostPorts[Int(port >> 6)] >> UInt64(port & 63) & 1 == 1 }
+    /// The ports of the node's addresses that host ports take, a bit for each of the 64 that a word stands for.
+    func hostPorts(inWord word: Int) -> UInt64 { hostPorts[word] }
 }
