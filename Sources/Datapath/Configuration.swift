@@ -53,6 +53,8 @@ package struct DatapathConfiguration: Sendable {
     package var strict = false
     /// What becomes of a packet for which there is no room: no flow, no port, no place among the fragments.
     package var resourceErrors = ResourceErrors.drop
+    /// How many datagrams in fragments can be followed at once; fewer in tests and fuzzers.
+    package var fragmentCapacity = 32768
     /// How long flows and incomplete datagrams are kept.
     package var timeouts = Timeouts()
     /// Whether TCP, UDP and ICMP checksums are verified and bad ones counted.

@@ -60,7 +60,7 @@ package struct Pipeline: ~Copyable {
         var seeds = SplitMix64(state: configuration.seed)
         flows = FlowTable(capacity: configuration.conntrackCapacity, seed: seeds.next(), pinned: maps.conntrack)
         fragmentSeed = seeds.next()
-        fragments = FragmentTable(seed: fragmentSeed, timeout: configuration.timeouts.fragment)
+        fragments = FragmentTable(configuration, seed: fragmentSeed)
         generator = SplitMix64(state: seeds.next())
         identifications = Identifications(seed: configuration.seed ^ 0x1de7)
         affinity = AffinityTable(seed: configuration.seed ^ 0xaff1, pinned: maps.affinity)

@@ -13,7 +13,7 @@
     /// Room for `count` elements, all bits zero.
     public init(count: Int) {
         let region = Region(byteCount: count * MemoryLayout<Element>.stride)
-        // Safe: the region is zero-filled, aligned to a page, and all-zero bits are a value of Element by contract.
+        // Safe: the region is zero-filled, aligned to a cache line, and all-zero bits are a value of Element by contract.
         unsafe base = region.base.bindMemory(to: Element.self, capacity: count)
         self.count = count
         self.region = region

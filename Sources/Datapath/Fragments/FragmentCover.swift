@@ -50,11 +50,13 @@ struct FragmentCover: ~Copyable {
         case full
     }
 
-    static let capacity = 262_144
     /// The most pieces of a datagram: more than 65,535 bytes have at the smallest MTU, 68.
     static let pieceLimit: UInt32 = 1536
 
-    private var pieces = Slab<Element>(capacity: FragmentCover.capacity)
+    private var pieces: Slab<Element>
+
+    /// Room for `capacity` pieces of all datagrams together.
+    init(capacity: Int) { pieces = Slab(capacity: capacity) }
 
     /// Whether there is room for another piece.
     var hasRoom: Bool { pieces.count < pieces.capacity }

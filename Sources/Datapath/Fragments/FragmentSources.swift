@@ -15,22 +15,31 @@ struct FragmentSources: ~Copyable {
         var link: UInt32
     }
 
-    static let datagramLimit = UInt32(FragmentTable.capacity / 4)
-    static let pieceLimit = UInt32(FragmentCover.capacity / 2)
-    static let heldLimit = UInt32(HeldFragments.capacity / 2)
-    static let chunkLimit = UInt32(HeldFragments.chunkCapacity / 2)
+    private let datagramLimit: UInt32
+    private let pieceLimit: UInt32
+    private let heldLimit: UInt32
+    private let chunkLimit: UInt32
 
-    private(set) var sources = Slab<Source>(capacity: FragmentTable.capacity)
-    private var index = BucketIndex(capacity: FragmentTable.capacity)
+    private(set) var sources: Slab<Source>
+    private var index: BucketIndex
     private let hash: SeededHash
 
-    init(_ hash: SeededHash) { self.hash = hash }
+    /// Shares of a table of that capacity.
+    init(_ capacity: FragmentCapacity, _ hash: SeededHash) {
+        datagramLimit = UInt32(capacity.datagrams / 4)
+        pieceLimit = UInt32(capacity.pieces / 2)
+        heldLimit = UInt32(capacity.held / 2)
+        chunkLimit = UInt32(capacity.chunks / 2)
+        sources = Slab(capacity: capacity.datagrams)
+        index = BucketIndex(capacity: capacity.datagrams)
+        self.hash = hash
+    }
 
     /// Counts another datagram of a source, and returns the source's number; nil when it has as many as it may have.
     mutating func addDatagram(_ address: IPv4Address) -> UInt32? {
         let hashed = hash(UInt64(address.bits), 1)
         if let number = index.find(hashed, where: { sources[$0].address == address }) {
-            guard sources[number].datagrams < Self.datagramLimit else { return nil }
+            guard sources[number].datagrams < datagramLimit else { return nil }
             sources[number].datagrams &+= 1
             return number
         }
@@ -42,11 +51,11 @@ struct FragmentSources: ~Copyable {
     }
 
     /// Whether a source may have another piece.
-    func hasRoomForPiece(_ number: UInt32) -> Bool { sources[number].pieces < Self.pieceLimit }
+    func hasRoomForPiece(_ number: UInt32) -> Bool { sources[number].pieces < pieceLimit }
 
     /// Whether another fragment of a source may wait, in that many chunks.
     func hasRoom(chunks: Int, _ number: UInt32) -> Bool {
-        sources[number].held < Self.heldLimit && Int(sources[number].chunks) + chunks <= Int(Self.chunkLimit)
+        sources[number].held < heldLimit && Int(sources[number].chunks) + chunks <= Int(chunkLimit)
     }
 
     mutating func addPiece(_ number: UInt32) { sources[number].pieces &+= 1 }

@@ -11,7 +11,7 @@ internal import Wire
 /// is, and does not wait for the next datagram with the same identification; but it gives way when room is needed.
 /// What cannot be a repetition of a settled datagram begins another one. Entries live for a fixed time from the first
 /// fragment seen, so they leave in the order in which they came.
-/// Limits: `capacity` datagrams; see the parts for theirs, and for what one source may have (`FragmentSources`). What
+/// Limits: those of `FragmentCapacity`; see the parts for how they use it, and for what one source may have (`FragmentSources`). What
 /// finds no room is dropped, `frag.table_full`.
 struct FragmentTable: ~Copyable {
     enum Fate: UInt8, BitwiseCopyable {
@@ -71,13 +71,11 @@ struct FragmentTable: ~Copyable {
         var isSettled: Bool { source == 0 }
     }
 
-    static let capacity = 32768
-
-    var datagrams = Slab<Datagram>(capacity: FragmentTable.capacity)
-    var held = HeldFragments()
-    private(set) var cover = FragmentCover()
+    var datagrams: Slab<Datagram>
+    var held: HeldFragments
+    private(set) var cover: FragmentCover
     private var sources: FragmentSources
-    private var index = BucketIndex(capacity: FragmentTable.capacity)
+    private var index: BucketIndex
     private let hash: SeededHash
     private let timeout: UInt64
     private(set) var oldest: UInt32 = 0
@@ -85,10 +83,15 @@ struct FragmentTable: ~Copyable {
     private(set) var oldestSettled: UInt32 = 0
     private var newestSettled: UInt32 = 0
 
-    init(seed: UInt64, timeout: UInt64) {
+    init(_ configuration: DatapathConfiguration, seed: UInt64) {
+        let capacity = FragmentCapacity(datagrams: configuration.fragmentCapacity)
         hash = SeededHash(seed: seed)
-        sources = FragmentSources(hash)
-        self.timeout = timeout
+        datagrams = Slab(capacity: capacity.datagrams)
+        held = HeldFragments(capacity)
+        cover = FragmentCover(capacity: capacity.pieces)
+        index = BucketIndex(capacity: capacity.datagrams)
+        sources = FragmentSources(capacity, hash)
+        timeout = configuration.timeouts.fragment
     }
 
     /// The entry of a datagram.

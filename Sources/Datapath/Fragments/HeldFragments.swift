@@ -6,7 +6,7 @@ internal import Wire
 /// Theory of operation: a fragment is copied into chunks of 512 bytes that are linked to each other, so that the
 /// memory is bounded by what is held and not by how long a fragment may be. Fragments of one datagram are linked in
 /// the order in which they came.
-/// Limits: `capacity` fragments in `chunkCapacity` chunks, which take 93 MB at most and only as far as they are used.
+/// Limits: those of `FragmentCapacity`; memory is taken only as far as it is used.
 struct HeldFragments: ~Copyable {
     private struct Held: SlabElement {
         var packet: Packet
@@ -20,20 +20,22 @@ struct HeldFragments: ~Copyable {
         var link: UInt32
     }
 
-    static let capacity = 65536
-    static let chunkCapacity = 131_072
     static let chunkLength = 512
 
-    private var held = Slab<Held>(capacity: HeldFragments.capacity)
-    private var chunks = Slab<Chunk>(capacity: HeldFragments.chunkCapacity)
-    private var bytes = FramePool(
-        count: HeldFragments.chunkCapacity + 1,
-        capacity: HeldFragments.chunkLength,
-        isSparse: true
-    )
+    private var held: Slab<Held>
+    private var chunks: Slab<Chunk>
+    private var bytes: FramePool
+
+    init(_ capacity: FragmentCapacity) {
+        held = Slab(capacity: capacity.held)
+        chunks = Slab(capacity: capacity.chunks)
+        bytes = FramePool(count: capacity.chunks + 1, capacity: Self.chunkLength, isSparse: true)
+    }
 
     /// How many fragments wait.
     var count: Int { held.count }
+    /// How many may.
+    var capacity: Int { held.capacity }
 
     /// How many chunks a fragment takes.
     static func chunkCount(length: Int) -> Int { max((length + chunkLength - 1) / chunkLength, 1) }

@@ -49,7 +49,7 @@ extension Pipeline {
                 type: "hash",
                 key: "protocol, addresses, identification",
                 value: "datagram",
-                capacity: FragmentTable.capacity,
+                capacity: fragments.datagrams.capacity,
                 entries: fragments.datagrams.count
             ),
             MapDescription(

@@ -116,7 +116,7 @@ extension FragmentTable {
     ) -> Int {
         var numbers: [UInt32] = []
         var settled: [Bool] = []
-        for _ in 0..<decoder.getCount(limit: Self.capacity, size: Self.savedSize) {
+        for _ in 0..<decoder.getCount(limit: datagrams.capacity, size: Self.savedSize) {
             guard let (number, isSettled) = restoreDatagram(from: &decoder, flows: flows, parse) else {
                 decoder.refuse()
                 return 0
@@ -175,7 +175,7 @@ extension FragmentTable {
             )
             guard decoder.isWhole, case .new = insert(piece, into: number) else { return nil }
         }
-        for _ in 0..<decoder.getCount(limit: HeldFragments.capacity, size: SavedFragment.size - 10) {
+        for _ in 0..<decoder.getCount(limit: held.capacity, size: SavedFragment.size - 10) {
             let fragment = SavedFragment(from: &decoder)
             guard decoder.isWhole, fate == .waiting, !isSettled, var packet = parse(fragment, key) else { return nil }
             packet.datagram = number

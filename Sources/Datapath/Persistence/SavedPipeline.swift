@@ -46,7 +46,7 @@ extension Pipeline {
 
     private mutating func restoreFragments(from decoder: inout StateDecoder) {
         var batch = Batch()
-        var table = FragmentTable(seed: fragmentSeed, timeout: configuration.timeouts.fragment)
+        var table = FragmentTable(configuration, seed: fragmentSeed)
         let count = flows.count
         heldPackets = table.restore(from: &decoder, flows: count) { fragment, key in
             parse(fragment, key, &batch)
