@@ -145,13 +145,24 @@ if Context.environment["CULVERT_BENCH"] != nil {
     )
 }
 
+// Every fuzzer is in one program, so that all of Culvert is built once for them. The sanitizers stand in one flag: of two
+// flags the compiler takes the last one only. What Culvert depends upon is built as ever.
 if Context.environment["CULVERT_FUZZ"] != nil {
+    let sanitizers = ["-sanitize=address,fuzzer"]
+    for target in package.targets where target.swiftSettings != nil && target.type != .test {
+        target.swiftSettings? += [.unsafeFlags(sanitizers)]
+    }
+    package.targets.append(.target(name: "CFuzz", path: "tools/fuzzers/CFuzz"))
     package.targets.append(
         .executableTarget(
-            name: "fuzz-pipeline",
-            dependencies: ["Datapath", "Tables", "Wire"],
-            path: "tools/fuzzers/pipeline",
-            swiftSettings: settings
+            name: "culvert-fuzz",
+            dependencies: [
+                "CFuzz", "Wire", "Tables", "Datapath", "Capture", "Kubernetes", "Services", "Control", "TestSupport",
+            ],
+            path: "tools/fuzzers",
+            exclude: ["CFuzz", "corpus", "seeds.py"],
+            swiftSettings: settings + [.unsafeFlags(sanitizers)],
+            linkerSettings: [.unsafeFlags(sanitizers)]
         )
     )
 }
@@ -166,4 +177,14 @@ if Context.environment["CULVERT_TOOLS"] != nil {
             swiftSettings: settings
         )
     )
+}
+
+// What tools/mutate builds again and again: the datapath and its tests, nothing else.
+if Context.environment["CULVERT_DATAPATH_ONLY"] != nil {
+    let kept = [
+        "CShims", "Wire", "Tables", "Datapath", "TestSupport", "CAllocationCounter", "WireTests", "DatapathTests",
+    ]
+    package.targets.removeAll { !kept.contains($0.name) }
+    package.dependencies = []
+    package.products = []
 }

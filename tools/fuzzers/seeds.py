@@ -1,10 +1,16 @@
-"""Makes seeds for a fuzzer from the captures of this repository: seeds.py TARGET FOLDER"""
+"""Puts seeds for a fuzzer into a folder: seeds.py NAME FOLDER
+
+They are the files of corpus/NAME, and what the captures of this repository give.
+"""
+import shutil
 import struct
 import sys
 from pathlib import Path
 
-target, folder = sys.argv[1], Path(sys.argv[2])
-captures = Path(__file__).resolve().parents[2] / "captures"
+name, folder = sys.argv[1], Path(sys.argv[2])
+here = Path(__file__).resolve().parent
+captures = here.parents[1] / "captures"
+LIMIT = 8192
 
 
 def packets(path):
@@ -19,7 +25,49 @@ def packets(path):
         at += 16 + kept
 
 
-if target == "pipeline":
+def trace(path):
+    """The whole blocks at the beginning of a trace that fit into an input."""
+    data, at = path.read_bytes(), 0
+    while at + 12 <= len(data):
+        length = struct.unpack("<I", data[at + 4 : at + 8])[0]
+        if at + length > LIMIT:
+            break
+        at += length
+    return data[:at]
+
+
+def names():
+    """The DNS messages of the captures."""
     for path in sorted(captures.glob("*/capture.pcap")):
-        seed = b"".join(struct.pack("<HB", len(one), 1) + one for one in packets(path))
-        (folder / ("seed-" + path.parent.name)).write_bytes(seed[:8192])
+        for packet in packets(path):
+            header = (packet[0] & 15) * 4
+            if packet[9] == 17 and len(packet) >= header + 8 and 53 in struct.unpack("!HH", packet[header : header + 4]):
+                yield packet[header + 8 :]
+
+
+def seeds():
+    if name == "pipeline":
+        for path in sorted(captures.glob("*/capture.pcap")):
+            yield b"".join(struct.pack("<HB", len(one), 1) + one for one in packets(path))[:LIMIT]
+    elif name == "captures":
+        for path in sorted(captures.glob("*/capture.pcap")):
+            yield path.read_bytes()[:LIMIT]
+        for path in sorted(captures.glob("*/trace.pcapng")):
+            yield trace(path)
+    elif name == "traces":
+        for path in sorted(captures.glob("*/trace.pcapng")):
+            yield trace(path)
+    elif name == "manifests":
+        for path in sorted(captures.glob("*/manifests.yaml")):
+            yield path.read_bytes()[:LIMIT]
+    elif name == "configuration":
+        for path in sorted(captures.glob("*/culvert.yaml")):
+            yield path.read_bytes()
+    elif name == "names":
+        yield from names()
+
+
+for number, seed in enumerate(seeds()):
+    (folder / f"seed-{number}").write_bytes(seed)
+for path in sorted((here / "corpus" / name).glob("*")):
+    shutil.copy(path, folder / path.name)

@@ -29,6 +29,11 @@ package struct Query: Equatable, Sendable {
         }
     }
 
+    /// Reads a query; nil where its encoding is wrong.
+    package init?(_ text: String) {
+        do throws(ControlFault) { try self.init(parsing: text[...]) } catch { return nil }
+    }
+
     private static func decode(_ text: Substring) throws(ControlFault) -> String {
         var bytes: [UInt8] = []
         var rest = text.utf8[...]
