@@ -85,6 +85,22 @@ struct EvictionTests {
         #expect(harness.flows.count == 3)
     }
 
+    @Test("a table full of connections whose time is over takes a new one, however many they are")
+    func allOver() {
+        var world = World()
+        world.configuration.conntrackCapacity = 200
+        let harness = DatapathHarness(world)
+        for port in UInt16(1000)..<1200 {
+            harness.send(tcp(World.client, port, to: World.vip, 80))
+            harness.send(tcp(World.backend, 8080, to: World.client, port, [.syn, .ack]))
+            harness.send(tcp(World.client, port, to: World.vip, 80, .ack))
+        }
+        #expect(harness.flows.count == 200)
+        let late = harness.send(tcp(World.client, 2000, to: World.vip, 80), at: 90_000)
+        #expect(late.summary == "forward - new" && harness.pipeline.counters.evictions.total == 0)
+        #expect(harness.areClassesRight)
+    }
+
     @Test("a table full of established connections refuses, and carries all of them on", arguments: [1, 64])
     func establishedStay(batchSize: Int) {
         var world = world(200)
