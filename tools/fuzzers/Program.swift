@@ -9,7 +9,7 @@ internal import Glibc
 private let targets: [String: @Sendable ([UInt8]) -> Void] = [
     "pipeline": PacketFuzzer.run, "sequences": SequenceFuzzer.run, "captures": CaptureFuzzer.run,
     "manifests": ManifestFuzzer.run, "configuration": ConfigurationFuzzer.run, "names": NameFuzzer.run,
-    "filters": FilterFuzzer.run, "control": ControlFuzzer.run, "traces": TraceFuzzer.run,
+    "filters": FilterFuzzer.run, "control": ControlFuzzer.run, "traces": TraceFuzzer.run, "state": StateFuzzer.run,
 ]
 
 // Safe: written once, before the first input; libFuzzer has one thread.

@@ -2,7 +2,7 @@ import Datapath
 import TestSupport
 import Wire
 
-/// Sequences of what happens to a datapath: packets, reloads, jumps of time, idle turns, flushes, beside a plain model.
+/// Sequences of what happens to a datapath: packets, reloads, jumps of time, restarts, flushes, beside a plain model.
 ///
 /// The input is a list of operations, a byte each and its parameters; they are few, so that flows meet again. After each:
 /// - the books balance, and no tuple has two live flows;

@@ -5,7 +5,9 @@ import Wire
 /// A datapath and its model, taken through a sequence.
 struct SequenceSession {
     private static let world = makeWorld()
-    let harness: DatapathHarness
+    private(set) var harness: DatapathHarness
+    /// The conntrack map, which outlives the datapath.
+    private var map: MemoryFile
     private(set) var cluster: SequenceCluster
     private var model = SequenceModel()
     /// In seconds.
@@ -18,22 +20,48 @@ struct SequenceSession {
         world.configuration.conntrackCapacity = 24
         world.configuration.fragmentCapacity = 8
         world.configuration.dnsAddress = nil
+        world.names = .empty
         return world
     }
 
     init(cluster: SequenceCluster) {
+        self.cluster = cluster
+        map = MemoryFile(byteCount: Self.mapSize)
+        harness = Self.makeHarness(cluster, map)
+    }
+
+    private static let mapSize = PinnedMaps.conntrackByteCount(capacity: world.configuration.conntrackCapacity)
+
+    private static func makeHarness(_ cluster: SequenceCluster, _ map: MemoryFile) -> DatapathHarness {
         var world = Self.world
         world.rules = cluster.rules
-        world.names = .empty
-        self.cluster = cluster
-        harness = DatapathHarness(world, frameCapacity: 2048)
+        let maps = PinnedMaps(conntrack: map.region(byteCount: mapSize), affinity: nil)
+        return DatapathHarness(world, frameCapacity: 2048, pinned: maps)
+    }
+
+    /// Ends the datapath where it stands, and begins another one that finds its flows: in the map, or in a saved state.
+    private mutating func restart() {
+        let earlier = harness
+        let region = map.region(byteCount: Self.mapSize, isPrivate: true)
+        let isSaved = !earlier.pipeline.isReconciling && earlier.pipeline.flows.count % 2 == 1
+        map = MemoryFile(byteCount: Self.mapSize)
+        harness = Self.makeHarness(cluster, map)
+        if isSaved {
+            let isWhole = harness.resume(earlier.savedState, servicePorts: 3)
+            precondition(isWhole, "a state that was saved is refused")
+        } else {
+            let result = harness.pipeline.restore(conntrack: region, servicePorts: 3, now: Feed([], at: now).now)
+            precondition(result.refused == 0, "a flow is lost")
+            while harness.pipeline.isReconciling { harness.pipeline.reconcile() }
+        }
     }
 
     /// Takes the next operation.
     mutating func step(_ input: inout FuzzInput) {
         switch input.byte() & 15 {
         case 0...6: send(packet(&input))
-        case 7...10: send(related(&input))
+        case 7...9: send(related(&input))
+        case 10: restart()
         case 11: reload(SequenceCluster(shape: input.word()), isWhole: true)
         case 12: reload(SequenceCluster(shape: input.word()), isWhole: false)
         case 13:
