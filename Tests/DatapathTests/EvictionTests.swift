@@ -72,6 +72,26 @@ struct EvictionTests {
         #expect(harness.areClassesRight)
     }
 
+    /// Twenty handshakes at a time, each of which gets its answer when twenty others have begun.
+    @Test("a table full of what is over, ending or unanswered has room for connections that begin", arguments: 0..<3)
+    func room(choice: Int) {
+        let harness = DatapathHarness(world(256))
+        for port in UInt16(1)...300 { open([.closed, .closing, .unreplied][choice], port, harness) }
+        var lost = 0
+        for number in UInt16(0)..<400 {
+            harness.send(tcp(W.client, 1000 + number, to: W.vip, 80), at: 1)
+            guard number >= 20 else { continue }
+            let port = 1000 + number - 20
+            let answer = harness.send(tcp(W.backend, 8080, to: W.client, port, [.syn, .ack]), at: 1)
+            let last = harness.send(tcp(W.client, port, to: W.vip, 80, .ack), at: 1)
+            if answer.summary != "forward - reply" || last.summary != "forward - established" { lost += 1 }
+            harness.send(tcp(W.client, port, to: W.vip, 80, [.rst, .ack]), at: 1)
+        }
+        #expect(lost == 0)
+        #expect(harness.flows.count == 256 && harness.pipeline.counters.evictions[.halfOpen] == 0)
+        #expect(harness.areClassesRight)
+    }
+
     @Test("what is over goes first, and is counted as expired")
     func expiredFirst() {
         let harness = DatapathHarness(world(4))

@@ -16,6 +16,9 @@ package enum EvictionClass: UInt8, Sendable, CaseIterable, BitwiseCopyable {
     /// The classes that may be evicted, the first to go first.
     static let evictable: [4 of EvictionClass] = [.halfOpen, .closed, .closing, .unreplied]
 
+    /// The same while few are half-open: these were begun just now.
+    static let evictableUnlessFlooded: [4 of EvictionClass] = [.closed, .closing, .unreplied, .halfOpen]
+
     /// Whether flows of the class may be evicted.
     package var isEvictable: Bool { rawValue <= EvictionClass.unreplied.rawValue }
 

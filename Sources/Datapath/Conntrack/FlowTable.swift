@@ -174,9 +174,14 @@ package struct FlowTable: ~Copyable {
     func halfOpenCount(_ source: IPv4Address) -> Int { Int(halfOpen.count(hash(source))) }
 
     /// Gives up the flow that matters least and says what it was; nil when none may be given up.
+    ///
+    /// Half-open connections go first while they fill an eighth of the table, as in a flood of SYNs. Fewer go last: in a
+    /// table full of connections that are over the next SYN would take them before they can be answered.
     mutating func evict() -> EvictionClass? {
-        for place in EvictionClass.evictable.indices {
-            let eviction = EvictionClass.evictable[place]
+        let isFlooded = lists.counts[.halfOpen] >= UInt64(capacity / 8)
+        let order = isFlooded ? EvictionClass.evictable : EvictionClass.evictableUnlessFlooded
+        for place in order.indices {
+            let eviction = order[place]
             let victim = lists.oldest(eviction)
             if victim != 0 {
                 remove(victim)
