@@ -1,77 +1,8 @@
 import Datapath
-import Glibc
 import Tables
 import TestSupport
 import Testing
 import Wire
-
-/// Two maps in files without a name, which a pipeline writes and a later one reads.
-///
-/// Safe: the descriptors belong to this value alone.
-private final class Files {
-    let conntrack: Int32
-    let affinity: Int32
-    let conntrackSize: Int
-
-    struct CannotMap: Error {}
-
-    init(capacity: Int = 4096) {
-        conntrackSize = PinnedMaps.conntrackByteCount(capacity: capacity)
-        conntrack = Self.file(conntrackSize)
-        affinity = Self.file(PinnedMaps.affinityByteCount)
-    }
-
-    deinit {
-        close(conntrack)
-        close(affinity)
-    }
-
-    private static func file(_ byteCount: Int) -> Int32 {
-        var path = Array("/tmp/culvert-map-XXXXXX".utf8CString)
-        // Safe: the path is a terminated string that lives for both calls.
-        let descriptor = unsafe path.withUnsafeMutableBufferPointer {
-            unsafe $0.baseAddress.map { unsafe mkstemp($0) } ?? -1
-        }
-        unsafe unlink(path)
-        #expect(descriptor >= 0 && ftruncate(descriptor, off_t(byteCount)) == 0)
-        return descriptor
-    }
-
-    /// The maps for a pipeline.
-    func maps() -> PinnedMaps {
-        let flows = Region(descriptor: conntrack, byteCount: conntrackSize)
-        let clients = Region(descriptor: affinity, byteCount: PinnedMaps.affinityByteCount)
-        return PinnedMaps(conntrack: flows, affinity: clients)
-    }
-
-    /// Gives a pipeline what is there, after `damage` to a private copy.
-    func restore(
-        into harness: DatapathHarness,
-        at seconds: Double = 1,
-        servicePorts: Int = 100,
-        damage: (inout MutableRawSpan) -> Void = { _ in }
-    ) throws -> Restoration {
-        let now = DatapathHarness.epoch + UInt64(seconds * 1e9)
-        guard var flows = Region(descriptor: conntrack, byteCount: conntrackSize, isPrivate: true),
-            var clients = Region(descriptor: affinity, byteCount: PinnedMaps.affinityByteCount, isPrivate: true)
-        else { throw CannotMap() }
-        do {
-            var bytes = flows.mutableBytes
-            damage(&bytes)
-        }
-        do {
-            var bytes = clients.mutableBytes
-            damage(&bytes)
-        }
-        var result = harness.pipeline.restore(conntrack: flows, servicePorts: servicePorts, now: now)
-        let others = harness.pipeline.restore(affinity: clients, servicePorts: servicePorts, now: now)
-        while harness.pipeline.isReconciling { harness.pipeline.reconcile() }
-        result.clients = others.clients
-        result.refused += others.refused
-        result.expired += others.expired
-        return result
-    }
-}
 
 @Suite("Flows of an earlier process")
 struct RestorationTests {
@@ -94,7 +25,7 @@ struct RestorationTests {
 
     @Test("go on with their backend, their ports and their number, whatever the new process's seed and capacity")
     func goOn() throws {
-        let files = Files()
+        let files = MapFiles()
         let first = DatapathHarness(pinned: files.maps())
         first.send(Self.feeds())
         let before = first.flows
@@ -134,7 +65,7 @@ struct RestorationTests {
 
     @Test("are gone when their time is over, when their Service has no number, and when nothing leads to them")
     func refused() throws {
-        let files = Files()
+        let files = MapFiles()
         let first = DatapathHarness(pinned: files.maps())
         first.send(tcp(W.client, 1000, to: W.vip, 80))
         first.send(udp(W.client, 1000, to: W.outside, 9))
@@ -149,7 +80,7 @@ struct RestorationTests {
 
     @Test("are held against the rules: UDP to an endpoint that is gone ends, TCP stays")
     func reconciled() throws {
-        let files = Files()
+        let files = MapFiles()
         let first = DatapathHarness(pinned: files.maps())
         first.send(Self.feeds(1))
         var world = World()
@@ -171,7 +102,7 @@ struct RestorationTests {
 
     @Test("that ended are not found, and their records are used again")
     func removed() throws {
-        let files = Files(capacity: 4)
+        let files = MapFiles(capacity: 4)
         var world = World()
         world.configuration.conntrackCapacity = 4
         let first = DatapathHarness(world, pinned: files.maps())
@@ -184,7 +115,7 @@ struct RestorationTests {
 
     @Test("in a table that is too small: as many as there is room for")
     func small() throws {
-        let files = Files()
+        let files = MapFiles()
         let first = DatapathHarness(pinned: files.maps())
         first.send(Self.feeds())
         var world = World()
@@ -197,7 +128,7 @@ struct RestorationTests {
 
     @Test("whose records are cut in writing are refused, or whole", arguments: 0..<16)
     func torn(seed: Int) throws {
-        let files = Files()
+        let files = MapFiles()
         let first = DatapathHarness(pinned: files.maps())
         first.send(Self.feeds(8))
         let before = first.flows
@@ -234,7 +165,7 @@ struct RestorationTests {
 
     @Test("that are noise harm nobody", arguments: 0..<16)
     func noise(seed: Int) throws {
-        let files = Files()
+        let files = MapFiles()
         let first = DatapathHarness(pinned: files.maps())
         first.send(Self.feeds(8))
         var generator = TestGenerator(seed: seed)
@@ -274,7 +205,7 @@ struct RestorationTests {
 
     @Test("A remembered client keeps its backend, until its time is over")
     func affinity() throws {
-        let files = Files()
+        let files = MapFiles()
         var world = World()
         let both = [W.backend, W.otherBackend].map { Backend(address: $0, port: 8080, isLocal: true) }
         let index = try #require(world.rules.servicePorts.firstIndex { $0.name == "default/web:http" })
