@@ -1,7 +1,6 @@
+import Datapath
 import Testing
 import Wire
-
-@testable import Datapath
 
 @Suite("The ports that flows may be given")
 struct UsablePortTests {

@@ -6,10 +6,9 @@ import Testing
 struct DiffCommandTests {
     /// The program, which is built beside the tests.
     private static var program: URL? {
-        let places = Bundle.allBundles.map(\.bundleURL) + [Bundle.main.bundleURL]
-        return places.flatMap { [$0, $0.deletingLastPathComponent()] }
-            .map { $0.appending(path: "culvert") }
-            .first { FileManager.default.isExecutableFile(atPath: $0.path) }
+        let tests = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
+        let program = tests.deletingLastPathComponent().appending(path: "culvert")
+        return FileManager.default.isExecutableFile(atPath: program.path) ? program : nil
     }
 
     private static func run(_ arguments: [String]) throws -> (code: Int32, output: String, error: String) {

@@ -7,7 +7,7 @@ internal import Tables
 ///
 /// Theory of operation: a bit for each port, and for each word of them how many usable ones come before it. So a reload
 /// costs a pass over 1,024 words, and the port with a number is found by a search over them.
-struct UsablePorts: ~Copyable {
+package struct UsablePorts: ~Copyable {
     /// The lowest one.
     static let first: UInt16 = 1024
     /// A word for every 64 ports.
@@ -18,10 +18,12 @@ struct UsablePorts: ~Copyable {
     /// How many usable ports come before those of a word.
     private var before = FixedArray<UInt32>(count: UsablePorts.wordCount)
     /// How many there are.
-    private(set) var count: UInt32 = 0
+    package private(set) var count: UInt32 = 0
 
     /// The ports that neither the range of NodePorts nor the services take.
-    init(nodePorts: ClosedRange<UInt16>, services: ServiceTable) { update(nodePorts: nodePorts, services: services) }
+    package init(nodePorts: ClosedRange<UInt16>, services: ServiceTable) {
+        update(nodePorts: nodePorts, services: services)
+    }
 
     /// Follows a new service table, in place.
     mutating func update(nodePorts: ClosedRange<UInt16>, services: ServiceTable) {
@@ -43,10 +45,10 @@ struct UsablePorts: ~Copyable {
     }
 
     /// Whether a port may be used.
-    func contains(_ port: UInt16) -> Bool { mask[Int(port >> 6)] >> UInt64(port & 63) & 1 == 1 }
+    package func contains(_ port: UInt16) -> Bool { mask[Int(port >> 6)] >> UInt64(port & 63) & 1 == 1 }
 
     /// The usable port with a number, in ascending order from 0; 0 for numbers from `count` on.
-    subscript(number: UInt32) -> UInt16 {
+    package subscript(number: UInt32) -> UInt16 {
         guard number < count else { return 0 }
         // The last word with at most `number` usable ports before it: those behind it with as many have none.
         var word = 0
