@@ -66,6 +66,25 @@ struct AddressIncidentTests {
         }
     }
 
+    @Test("nor for a Service address that is given as an endpoint; the node's own address may be one (cilium 20436)")
+    func endpointThatIsAService() {
+        for (address, isRefused) in [(W.loadBalancer, true), (W.externalIP, true), (W.vip, true), (W.node, false)] {
+            var world = World()
+            // Also where the node's address is an external one of a Service.
+            world.rules.externalAddresses.append(W.node)
+            let backends = [Backend(address: address, port: 6443, isLocal: false)]
+            world.add("default/circle:http", backends, backends) { port, rules in
+                rules.frontends.append(
+                    .init(kind: .clusterIP, address: W.vip, port: 8088, transport: .tcp, servicePort: port)
+                )
+            }
+            let harness = DatapathHarness(world)
+            let treatment = harness.send(tcp(W.client, 40000, to: W.vip, 8088))
+            #expect(treatment.sent.isEmpty == isRefused && harness.flows.isEmpty == isRefused)
+            #expect(treatment.reason == (isRefused ? .noService : .none))
+        }
+    }
+
     @Test("an error that is generated takes nothing but the quote from its cause (katran 206)")
     func generatedError() {
         let harness = DatapathHarness()

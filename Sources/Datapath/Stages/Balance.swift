@@ -50,9 +50,18 @@ extension Pipeline {
             return .drop(.conntrackNoState)
         }
         let backend = chooseBackend(&packet, set, port)
+        guard !isOthersAddress(backend.address) else { return .drop(.noService) }
         packet.backend = FlowEndpoint(address: backend.address, port: backend.port)
         packet.masquerade = needsMasquerade(packet.tuple.source, frontend, backend)
         return nil
+    }
+
+    /// Whether an address is a Service's and not the node's.
+    ///
+    /// What is sent there comes back, or goes round for as long as its TTL lasts (cilium#20436). ClusterIPs are refused as
+    /// endpoints; external addresses are only warned of.
+    private func isOthersAddress(_ address: IPv4Address) -> Bool {
+        !services.kind(of: address).isEmpty && !isNodeAddress(address)
     }
 
     /// The endpoint for a new flow: the one that its client had last, where the Service wants that and the set still has

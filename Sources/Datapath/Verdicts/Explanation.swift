@@ -232,9 +232,10 @@ extension DropReason {
             )
         case .noService:
             Explanation(
-                meaning: "No Service has this port on this Service address, or no Service has the address.",
+                meaning:
+                    "No Service has this port on this Service address, no Service has the address, or the endpoint is itself a Service's address.",
                 causes:
-                    "A wrong port; a Service that was deleted; a client with an old DNS answer; a ping to a ClusterIP.",
+                    "A wrong port; a Service that was deleted; a client with an old DNS answer; a ping to a ClusterIP; a Service as the endpoint of another.",
                 rule: "kube-proxy (nftables): REJECT for an allocated ClusterIP, DROP for the rest of serviceCIDR"
             )
         case .noEndpoints:
