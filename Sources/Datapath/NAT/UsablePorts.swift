@@ -5,8 +5,9 @@ internal import Tables
 /// From 1024 on (RFC 4787 REQ-3a), without NodePorts, host ports and health check ports: replies to those would be
 /// taken for new requests of others. Identifiers of ICMP queries are drawn from the same numbers.
 ///
-/// Theory of operation: a bit for each port, and for each word of them how many usable ones come before it. So a reload
-/// costs a pass over 1,024 words, and the port with a number is found by a search over them.
+/// Theory of operation: a bit for each port, for each word of them how many usable ones come before it, and for each 64
+/// usable ones the word that the first of them is in. So a reload costs a pass over 1,024 words, and the port with a
+/// number is in the word that is noted for it, or, behind words with few bits, a little further on.
 package struct UsablePorts: ~Copyable {
     /// The lowest one.
     static let first: UInt16 = 1024
@@ -17,6 +18,8 @@ package struct UsablePorts: ~Copyable {
     private(set) var mask = FixedArray<UInt64>(count: UsablePorts.wordCount)
     /// How many usable ports come before those of a word.
     private var before = FixedArray<UInt32>(count: UsablePorts.wordCount)
+    /// The word of every 64th usable port.
+    private var wordOfEvery64th = FixedArray<UInt16>(count: UsablePorts.wordCount)
     /// How many there are.
     package private(set) var count: UInt32 = 0
 
@@ -32,7 +35,10 @@ package struct UsablePorts: ~Copyable {
             let allowed = Self.bits(of: Self.first...UInt16.max, in: word)
             mask[word] = allowed & ~Self.bits(of: nodePorts, in: word) & ~services.hostPorts(inWord: word)
             before[word] = count
-            count &+= UInt32(mask[word].nonzeroBitCount)
+            let end = count &+ UInt32(mask[word].nonzeroBitCount)
+            let every64th = (count &+ 63) >> 6
+            if every64th << 6 < end { wordOfEvery64th[every64th] = UInt16(truncatingIfNeeded: word) }
+            count = end
         }
     }
 
@@ -50,15 +56,25 @@ package struct UsablePorts: ~Copyable {
     /// The usable port with a number, in ascending order from 0; 0 for numbers from `count` on.
     package subscript(number: UInt32) -> UInt16 {
         guard number < count else { return 0 }
-        // The last word with at most `number` usable ports before it: those behind it with as many have none.
-        var word = 0
-        var end = Self.wordCount
-        while end &- word > 1 {
-            let middle = (word &+ end) >> 1
-            if before[middle] <= number { word = middle } else { end = middle }
+        var word = Int(wordOfEvery64th[number >> 6])
+        while word < Self.wordCount &- 1 && before[word &+ 1] <= number { word &+= 1 }
+        return UInt16(truncatingIfNeeded: word << 6 | Self.place(of: number &- before[word], in: mask[word]))
+    }
+
+    /// The place of the bit with a number, from 0, among those that are set; there must be as many.
+    private static func place(of number: UInt32, in bits: UInt64) -> Int {
+        var left = number
+        var place = 0
+        // By halves down to 16, then bit by bit.
+        for width in stride(from: 32, through: 16, by: -16) {
+            let here = UInt32((bits >> UInt64(place) & (1 << UInt64(width) &- 1)).nonzeroBitCount)
+            if left >= here {
+                left &-= here
+                place &+= width
+            }
         }
-        var bits = mask[word]
-        for _ in before[word]..<number { bits &= bits &- 1 }
-        return UInt16(truncatingIfNeeded: word << 6 | bits.trailingZeroBitCount)
+        var rest = bits >> UInt64(place)
+        for _ in 0..<left { rest &= rest &- 1 }
+        return place &+ rest.trailingZeroBitCount
     }
 }
