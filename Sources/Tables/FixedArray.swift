@@ -59,9 +59,13 @@
         }
     }
 
-    /// Asks the processor to load the cache line of the element at `index`; harmless for any index.
+    /// Asks the processor to load the cache lines of the element at `index`, two at most; harmless for any index.
     @inlinable public func prefetch(_ index: Int) {
-        if UInt(bitPattern: index) < UInt(bitPattern: count) { unsafe Prefetch.line(base + index) }
+        guard UInt(bitPattern: index) < UInt(bitPattern: count) else { return }
+        unsafe Prefetch.line(base + index)
+        if MemoryLayout<Element>.stride > Prefetch.lineLength {
+            unsafe Prefetch.line(UnsafeRawPointer(base + index) + Prefetch.lineLength)
+        }
     }
 
     /// The size of the array in bytes.
