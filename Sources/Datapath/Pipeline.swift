@@ -109,7 +109,7 @@ package struct Pipeline: ~Copyable {
         batch.beginPacket()
         var outcome = itinerary(&packet, number, &batch)
         outcome = reportShortage(outcome, &packet, number, &batch)
-        settleDatagram(packet, outcome, number, &batch)
+        if packet.datagram != 0 { settleDatagram(&packet, outcome, number, &batch) }
         packet.verdict = outcome.verdict
         packet.reason = outcome.reason
         packet.firstEmission = UInt32(truncatingIfNeeded: firstEmission)
@@ -124,7 +124,7 @@ package struct Pipeline: ~Copyable {
     /// Each stage either ends the way of the packet, or lets it go on to the next one.
     private mutating func itinerary(_ packet: inout Packet, _ number: Int, _ batch: inout Batch) -> Outcome {
         if packet.reason != .none { return .drop(packet.reason) }
-        if let reason = refusalOfAnswer(packet) { return .drop(reason) }
+        if let reason = refusalOfAnswer(&packet) { return .drop(reason) }
         reconstruct(&packet, number, &batch)
         if let outcome = screen(&packet, number, &batch) { return outcome }
         if let outcome = followFirst(&packet, number, &batch) { return outcome }

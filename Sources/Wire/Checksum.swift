@@ -67,13 +67,13 @@ public enum Checksum {
 
     /// Adds two sums or deltas.
     @inlinable public static func add(_ left: UInt16, _ right: UInt16) -> UInt16 {
-        fold(UInt64(left) &+ UInt64(right))
+        // 17 bits at most: with the carry added back in they are 16, and never one more.
+        let sum = UInt32(left) &+ UInt32(right)
+        return UInt16(truncatingIfNeeded: sum &+ sum >> 16)
     }
 
     /// A checksum as it is after a change of `delta`: `HC' = ~(~HC + delta)` (RFC 1624 equation 3).
-    @inlinable public static func update(_ check: UInt16, by delta: UInt16) -> UInt16 {
-        ~fold(UInt64(~check) &+ UInt64(delta))
-    }
+    @inlinable public static func update(_ check: UInt16, by delta: UInt16) -> UInt16 { ~add(~check, delta) }
 
     /// RFC 1624 equation 3 for a 32-bit field that changes from `old` to `new`.
     @inlinable public static func update(_ check: UInt16, replacing old: UInt32, with new: UInt32) -> UInt16 {

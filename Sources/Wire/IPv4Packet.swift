@@ -47,7 +47,8 @@ public struct IPv4Packet: ~Copyable, ~Escapable {
     /// `wireLength` is the length of the packet in bytes before a capture cut it; a live packet has all its bytes.
     /// Throws `version`, `shortIP`, `headerLength` or `totalLength`.
     @_lifetime(copy bytes)
-    @inlinable public init(validating bytes: consuming MutableRawSpan, wireLength: Int) throws(Malformed) {
+    @inlinable @inline(__always)
+    public init(validating bytes: consuming MutableRawSpan, wireLength: Int) throws(Malformed) {
         guard bytes.byteCount > 0 else { throw .shortIP }
         let versionAndLength = bytes.load8(Field.versionAndLength)
         guard versionAndLength >> 4 == 4 else { throw .version }
@@ -101,14 +102,15 @@ public struct IPv4Packet: ~Copyable, ~Escapable {
     }
 
     /// Whether the header sums up to all ones (RFC 1071 section 1).
-    @inlinable public var isChecksumValid: Bool {
-        if headerLength == Field.end {
-            let sum =
-                UInt64(bytes.loadBE32(0)) &+ UInt64(bytes.loadBE32(4)) &+ UInt64(bytes.loadBE32(8))
-                &+ UInt64(bytes.loadBE32(12)) &+ UInt64(bytes.loadBE32(16))
-            return Checksum.fold(sum) == 0xffff
-        }
-        return Checksum.sum(bytes.bytes, 0..<headerLength) == 0xffff
+    @inlinable @inline(__always) public var isChecksumValid: Bool {
+        guard headerLength == Field.end else { return Checksum.sum(bytes.bytes, 0..<headerLength) == 0xffff }
+        // All ones are all ones in the byte order of the machine too.
+        let first = bytes.bytes.loadNative64(0)
+        let second = bytes.bytes.loadNative64(8)
+        let sum =
+            (first & 0xffff_ffff) &+ first >> 32 &+ (second & 0xffff_ffff) &+ second >> 32
+            &+ UInt64(bytes.bytes.loadNative32(16))
+        return Checksum.fold(sum) == 0xffff
     }
 }
 

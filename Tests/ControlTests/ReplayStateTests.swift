@@ -92,7 +92,7 @@ struct ReplayStateTests {
         #expect(reason { _ in } == "")
         #expect(reason { $0 = [] } == "is no state of a replay")
         #expect(reason { $0[0] ^= 1 } == "is no state of a replay")
-        #expect(reason { $0[16] ^= 1 }.hasPrefix("is of version 0."))
+        #expect(reason { $0[16] ^= 2 }.hasPrefix("is of version 0."))
         #expect(reason { $0.removeLast() } == "is damaged")
         #expect(reason { $0.append(0) } == "is damaged")
         for offset in stride(from: 24, to: bytes.count, by: 97) {

@@ -177,10 +177,8 @@ struct IncidentTests {
         #expect(old.original == new.original && old.reply == new.reply && old.backend == new.backend)
         #expect(old.state == new.state && old.flags == new.flags && old.deadline == new.deadline)
         #expect(old.service == 77 && new.service == 77 && old.frontend == new.frontend)
-        #expect(old.originalEgress == new.originalEgress && old.replyEgress == new.replyEgress)
-        #expect(old.originalHeaderDelta == new.originalHeaderDelta && old.replyHeaderDelta == new.replyHeaderDelta)
-        #expect(old.originalTransportDelta == new.originalTransportDelta)
-        #expect(old.replyTransportDelta == new.replyTransportDelta)
+        #expect(old.egress(.original) == new.egress(.original) && old.egress(.reply) == new.egress(.reply))
+        #expect(old.side(.original) == new.side(.original) && old.side(.reply) == new.side(.reply))
         #expect(old.counts == new.counts && old.windows == new.windows)
         #expect(old.identifier == 3)
     }

@@ -29,7 +29,7 @@ package struct ReplayState: Sendable {
 
     private static let magic = Array("culvert replay\n\u{0}".utf8)
     /// Counts the changes of this format; those of records are counted by `PinnedMaps.layout`.
-    private static let version: UInt32 = 1
+    private static let version: UInt32 = 2
     /// A full table of 4,000,000 flows is about 600 MB.
     private static let maximumSize = 2 << 30
 

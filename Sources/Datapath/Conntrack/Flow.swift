@@ -8,10 +8,10 @@ package import Wire
 /// reverse of the other direction's tuple.
 package struct Flow: TimerElement, Sendable {
     // First line: all that an established packet reads or writes.
-    /// What the client sends, as it arrives.
-    package var original: FlowTuple
-    /// What comes back, as it arrives.
-    package var reply: FlowTuple
+    /// What holds for each direction, by `FlowDirection.index`.
+    private var sides: [2 of FlowSide]
+    /// The interfaces that packets leave by, by `FlowDirection.index`.
+    private var egresses: [2 of UInt16]
     /// 0 in a record that is not in use.
     package var transport: TransportProtocol
     /// Where the flow stands; the timeout follows from it.
@@ -20,22 +20,10 @@ package struct Flow: TimerElement, Sendable {
     package var flags: FlowFlags
     /// A number that a SYN or an ACK carried which was let through without effect: see `FlowFlags.notedSYN`.
     var noted: UInt32
-    /// When the flow ends unless another packet comes, in nanoseconds of the pipeline's clock.
-    package var deadline: UInt64
-    /// What the client's packets add to the complement of the IP header checksum (RFC 1624), the TTL's decrement included.
-    package var originalHeaderDelta: UInt16
-    /// The same for the IP header of replies; it includes the decrement too.
-    package var replyHeaderDelta: UInt16
-    /// The same for the transport header of what the client sends.
-    package var originalTransportDelta: UInt16
-    /// The same for the transport header of replies.
-    package var replyTransportDelta: UInt16
-    /// The interface that the client's packets leave by.
-    package var originalEgress: UInt16
-    /// The interface that replies leave by.
-    package var replyEgress: UInt16
     /// The stable number of the ServicePort, 0 for none.
     package var service: UInt32
+    /// When the flow ends unless another packet comes, in nanoseconds of the pipeline's clock.
+    package var deadline: UInt64
     /// The number of the flow in events: counts from 1, never reused.
     package var identifier: UInt64
 
@@ -61,20 +49,17 @@ package struct Flow: TimerElement, Sendable {
 
     /// A flow that was just seen for the first time.
     init(original: FlowTuple, reply: FlowTuple, transport: TransportProtocol, identifier: UInt64) {
-        self.original = original
-        self.reply = reply
+        sides = [
+            FlowSide(original, to: reply.reversed, transport),
+            FlowSide(reply, to: original.reversed, transport),
+        ]
+        egresses = [0, 0]
         self.transport = transport
         self.identifier = identifier
         state = .none
-        flags = []
+        flags = original == reply.reversed ? [] : .translated
         noted = 0
         deadline = 0
-        originalHeaderDelta = 0
-        replyHeaderDelta = 0
-        originalTransportDelta = 0
-        replyTransportDelta = 0
-        originalEgress = 0
-        replyEgress = 0
         service = 0
         counts = FlowCounts()
         windows = TCPWindows()
@@ -82,59 +67,69 @@ package struct Flow: TimerElement, Sendable {
         timerSlot = 0
         nextTimer = 0
         previousTimer = 0
-        computeDeltas()
     }
 
+    /// What the client sends, as it arrives.
+    @inline(__always) package var original: FlowTuple { sides[0].tuple }
+    /// What comes back, as it arrives.
+    @inline(__always) package var reply: FlowTuple { sides[1].tuple }
+
     /// The tuple that packets of a direction arrive with.
-    @inline(__always) package func tuple(_ direction: FlowDirection) -> FlowTuple {
-        direction == .original ? original : reply
-    }
+    @inline(__always) package func tuple(_ direction: FlowDirection) -> FlowTuple { sides[direction.index].tuple }
 
     /// The tuple that packets of a direction leave with.
     @inline(__always) package func translated(_ direction: FlowDirection) -> FlowTuple {
-        (direction == .original ? reply : original).reversed
+        sides[direction.opposite.index].tuple.reversed
     }
 
+    /// What holds for one direction.
+    @inline(__always) package func side(_ direction: FlowDirection) -> FlowSide { sides[direction.index] }
+
+    /// The interface that packets of a direction leave by.
+    @inline(__always) package func egress(_ direction: FlowDirection) -> UInt16 { egresses[direction.index] }
+
     /// The interface that packets of a direction come in by: the one that answers to them leave by.
-    @inline(__always) func ingress(_ direction: FlowDirection) -> UInt16 {
-        direction == .original ? replyEgress : originalEgress
-    }
+    @inline(__always) func ingress(_ direction: FlowDirection) -> UInt16 { egresses[direction.opposite.index] }
+
+    /// Sets the interfaces that both directions leave by.
+    mutating func setEgress(original: UInt16, reply: UInt16) { egresses = [original, reply] }
 
     /// Whether packets leave with other addresses or ports than they came with.
     @inline(__always) package var isTranslated: Bool { flags.contains(.translated) }
 
     /// The backend of a Service flow: the one that replies.
     package var backend: FlowEndpoint { FlowEndpoint(address: reply.source, port: reply.sourcePort) }
+}
 
-    /// Computes once what every packet adds to its checksums (RFC 1624).
-    private mutating func computeDeltas() {
+/// What is known of one direction of a flow: how its packets arrive, and what is added to their checksums.
+package struct FlowSide: Equatable, Sendable, BitwiseCopyable {
+    /// The tuple of its packets as they arrive.
+    package let tuple: FlowTuple
+    /// What its packets add to the complement of the IP header checksum (RFC 1624), the TTL's decrement included.
+    package let headerDelta: UInt16
+    /// The same for the checksum of the transport header.
+    package let transportDelta: UInt16
+
+    /// A direction whose packets come with one tuple and leave with another one.
+    init(_ tuple: FlowTuple, to sent: FlowTuple, _ transport: TransportProtocol) {
+        self.tuple = tuple
+        // Sums in the byte order of the machine, turned at the end (RFC 1071 section 1.B).
+        let old = ~tuple.addresses
+        let new = sent.addresses
+        let addresses = Checksum.fold((old & 0xffff_ffff) &+ old >> 32 &+ (new & 0xffff_ffff) &+ new >> 32).bigEndian
+        let ports = Checksum.fold(UInt64(~tuple.ports) &+ UInt64(sent.ports)).bigEndian
         // The TTL is the high byte of its word: one less is 0x0100 less (RFC 1141's example, by RFC 1624's equation).
-        let decrement = Checksum.delta(from: UInt16(0x0100), to: UInt16(0))
-        let forth = Self.delta(from: original, to: reply.reversed)
-        let back = Self.delta(from: reply, to: original.reversed)
-        originalHeaderDelta = Checksum.add(forth.addresses, decrement)
-        replyHeaderDelta = Checksum.add(back.addresses, decrement)
-        // ICMP has no pseudo-header, and one port of each tuple is the identifier.
+        headerDelta = Checksum.add(addresses, Checksum.delta(from: UInt16(0x0100), to: UInt16(0)))
         if transport == .icmp {
-            originalTransportDelta = Checksum.delta(from: original.sourcePort, to: reply.destinationPort)
-            replyTransportDelta = Checksum.delta(from: reply.destinationPort, to: original.sourcePort)
+            // It has no pseudo-header, and the lower one of its two ports is the identifier.
+            let isQuery = tuple.destinationPort == tuple.sourcePort &+ 1
+            transportDelta =
+                isQuery
+                ? Checksum.delta(from: tuple.sourcePort, to: sent.sourcePort)
+                : Checksum.delta(from: tuple.destinationPort, to: sent.destinationPort)
         } else {
-            originalTransportDelta = Checksum.add(forth.addresses, forth.ports)
-            replyTransportDelta = Checksum.add(back.addresses, back.ports)
+            transportDelta = Checksum.add(addresses, ports)
         }
-        if original != reply.reversed { flags.insert(.translated) }
-    }
-
-    private static func delta(from old: FlowTuple, to new: FlowTuple) -> (addresses: UInt16, ports: UInt16) {
-        let addresses = Checksum.add(
-            Checksum.delta(from: old.source.bits, to: new.source.bits),
-            Checksum.delta(from: old.destination.bits, to: new.destination.bits)
-        )
-        let ports = Checksum.add(
-            Checksum.delta(from: old.sourcePort, to: new.sourcePort),
-            Checksum.delta(from: old.destinationPort, to: new.destinationPort)
-        )
-        return (addresses, ports)
     }
 }
 

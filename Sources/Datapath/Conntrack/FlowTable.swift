@@ -92,8 +92,10 @@ package struct FlowTable: ~Copyable {
     ///
     /// The caller has made sure that neither is taken.
     mutating func insert(original: FlowTuple, reply: FlowTuple, transport: TransportProtocol, now: UInt64) -> UInt32? {
-        clear(original, transport, now: now)
-        clear(reply, transport, now: now)
+        let originalHash = original.hash(transport, hash)
+        let replyHash = reply.hash(transport, hash)
+        clear(original, transport, hash: originalHash)
+        clear(reply, transport, hash: replyHash)
         guard let number = flows.allocate() else { return nil }
         lastIdentifier &+= 1
         flows[number] = Flow(
@@ -103,8 +105,8 @@ package struct FlowTable: ~Copyable {
             identifier: lastIdentifier
         )
         let entered =
-            index.insert(original.hash(transport, hash), FlowReference(number, .original).bits)
-            && index.insert(reply.hash(transport, hash), FlowReference(number, .reply).bits)
+            index.insert(originalHash, FlowReference(number, .original).bits)
+            && index.insert(replyHash, FlowReference(number, .reply).bits)
         precondition(entered, "the index has room for every flow of the slab")
         ports.insert(original, transport)
         ports.insert(reply, transport)
@@ -192,11 +194,12 @@ package struct FlowTable: ~Copyable {
     }
 
     /// Removes what stands under a tuple past its time, so that the tuple is free.
-    private mutating func clear(_ tuple: FlowTuple, _ transport: TransportProtocol, now: UInt64) {
-        while let bits = index.find(
-            tuple.hash(transport, hash),
-            where: { matches(FlowReference(bits: $0), tuple, transport) }
-        ) {
+    @inline(__always) private mutating func clear(
+        _ tuple: FlowTuple,
+        _ transport: TransportProtocol,
+        hash: UInt64
+    ) {
+        while let bits = index.find(hash, where: { matches(FlowReference(bits: $0), tuple, transport) }) {
             expire(FlowReference(bits: bits).number)
         }
     }

@@ -88,7 +88,8 @@ struct FlowTracker: ~Copyable {
         }
         // Both sides are known, nothing was let through that is still to be answered, and no SACK block can be there.
         let known: FlowFlags = [.originalAcknowledged, .replyAcknowledged]
-        guard flow.state == .established, flow.flags.intersection(known.union([.notedSYN, .notedACK])) == known,
+        let unusual: FlowFlags = [.notedSYN, .notedACK, .orphaned]
+        guard flow.state == .established, flow.flags.intersection(known.union(unusual)) == known,
             flags.intersection([.fin, .syn, .rst, .ack]) == .ack
         else { return false }
         let segment = SegmentVariables(frame, at: place, length: length, flags: flags)
@@ -135,7 +136,7 @@ struct FlowTracker: ~Copyable {
     }
 
     /// The state of a flow after its first packet.
-    func begin(_ flow: inout Flow, _ packet: Packet, _ frame: RawSpan) {
+    func begin(_ flow: inout Flow, _ packet: inout Packet, _ frame: RawSpan) {
         switch flow.transport {
         case .tcp:
             let segment = SegmentVariables(

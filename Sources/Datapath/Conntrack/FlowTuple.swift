@@ -5,15 +5,18 @@ package import Wire
 ///
 /// For ICMP the source port of a query and the destination port of its reply are the identifier, and the other port is one
 /// more. So a reply is the reverse of its query, and never looks like a query of the other side.
+/// Kept as headers have it, so that a tuple is read, compared, turned around and written in two words.
 package struct FlowTuple: Hashable, Sendable, BitwiseCopyable {
-    /// The source address.
-    package var source: IPv4Address
-    /// The destination address.
-    package var destination: IPv4Address
-    /// The source port in host byte order; see above for ICMP.
-    package var sourcePort: UInt16
-    /// The destination port in host byte order; see above for ICMP.
-    package var destinationPort: UInt16
+    /// Source and destination address: the eight bytes of an IPv4 header, the first one in the low bits.
+    package var addresses: UInt64
+    /// Source and destination port: four bytes in the same way; see above for ICMP.
+    package var ports: UInt32
+
+    /// A tuple of the words that headers have.
+    @inlinable package init(addresses: UInt64, ports: UInt32) {
+        self.addresses = addresses
+        self.ports = ports
+    }
 
     /// A tuple from its four parts.
     @inlinable package init(
@@ -22,20 +25,34 @@ package struct FlowTuple: Hashable, Sendable, BitwiseCopyable {
         destination: IPv4Address,
         destinationPort: UInt16
     ) {
-        self.source = source
-        self.destination = destination
-        self.sourcePort = sourcePort
-        self.destinationPort = destinationPort
+        addresses = UInt64(destination.bits.byteSwapped) << 32 | UInt64(source.bits.byteSwapped)
+        ports = UInt32(destinationPort.byteSwapped) << 16 | UInt32(sourcePort.byteSwapped)
+    }
+
+    /// The source address.
+    @inlinable package var source: IPv4Address {
+        get { IPv4Address(bits: UInt32(truncatingIfNeeded: addresses).byteSwapped) }
+        set { addresses = addresses & ~0xffff_ffff | UInt64(newValue.bits.byteSwapped) }
+    }
+    /// The destination address.
+    @inlinable package var destination: IPv4Address {
+        get { IPv4Address(bits: UInt32(truncatingIfNeeded: addresses >> 32).byteSwapped) }
+        set { addresses = addresses & 0xffff_ffff | UInt64(newValue.bits.byteSwapped) << 32 }
+    }
+    /// The source port in host byte order; see above for ICMP.
+    @inlinable package var sourcePort: UInt16 {
+        get { UInt16(truncatingIfNeeded: ports).byteSwapped }
+        set { ports = ports & ~0xffff | UInt32(newValue.byteSwapped) }
+    }
+    /// The destination port in host byte order; see above for ICMP.
+    @inlinable package var destinationPort: UInt16 {
+        get { UInt16(truncatingIfNeeded: ports >> 16).byteSwapped }
+        set { ports = ports & 0xffff | UInt32(newValue.byteSwapped) << 16 }
     }
 
     /// The tuple that an answer carries when nothing is translated.
     @inlinable package var reversed: FlowTuple {
-        FlowTuple(
-            source: destination,
-            sourcePort: destinationPort,
-            destination: source,
-            destinationPort: sourcePort
-        )
+        FlowTuple(addresses: addresses >> 32 | addresses << 32, ports: ports >> 16 | ports << 16)
     }
 
     /// Puts the identifier of an ICMP query, or of the reply to one, in the place of the ports.
@@ -44,19 +61,9 @@ package struct FlowTuple: Hashable, Sendable, BitwiseCopyable {
         destinationPort = isReply ? identifier : identifier &+ 1
     }
 
-    /// Compares all parts without a branch.
-    @inlinable package static func == (left: FlowTuple, right: FlowTuple) -> Bool {
-        let addresses = (left.source.bits ^ right.source.bits) | (left.destination.bits ^ right.destination.bits)
-        let ports = (left.sourcePort ^ right.sourcePort) | (left.destinationPort ^ right.destinationPort)
-        return addresses | UInt32(ports) == 0
-    }
-
     /// The hash under which the tuple is found, together with its protocol.
     @inlinable package func hash(_ transport: TransportProtocol, _ seeded: SeededHash) -> UInt64 {
-        seeded(
-            UInt64(source.bits) << 32 | UInt64(destination.bits),
-            UInt64(sourcePort) << 32 | UInt64(destinationPort) << 16 | UInt64(transport.rawValue)
-        )
+        seeded(addresses, UInt64(ports) << 8 | UInt64(transport.rawValue))
     }
 }
 

@@ -3,7 +3,8 @@ package import Wire
 
 /// A packet on its way through the pipeline: where its bytes are, what the headers say, and what was decided.
 ///
-/// Plain numbers, filled in by the stages in their order; whoever shows events and traces reads it afterwards.
+/// Plain numbers, filled in by the stages in their order; whoever shows events and traces reads it afterwards. The stages
+/// hand it on `inout`, also to what only reads it: Swift 6.3 copies a large value that is handed on otherwise.
 package struct Packet: Sendable, BitwiseCopyable {
     // Set by the reader of the frame.
     /// The number of the packet in its input, from 1.
@@ -38,6 +39,8 @@ package struct Packet: Sendable, BitwiseCopyable {
     package var hasAddresses = false
     /// Whether `tuple` has ports or an ICMP identifier, so that a flow can be looked up.
     package var hasPorts = false
+    /// Whether it is TCP or UDP without IP options, whole, without a defect, and may be routed on: what the short way takes.
+    var isPlain = false
     /// The TCP flags; none for other protocols.
     package var flags: TCPFlags = []
     /// The protocol number of the IPv4 header.
@@ -82,6 +85,9 @@ package struct Packet: Sendable, BitwiseCopyable {
     package var firstEmission: UInt32 = 0
     /// How many emissions of the batch are the packet's, from `firstEmission` on.
     package var emissions: UInt16 = 0
+
+    /// Where the transport header begins; nil where there is none that is known, as in later fragments.
+    var transportPlace: Int? { hasPorts ? Int(headerLength) : nil }
 
     /// An empty packet, for its reader to fill in.
     package init() {}

@@ -9,22 +9,22 @@ extension Pipeline {
     private static var draws: Int { 32 }
 
     /// A free source port for an outer tuple; nil only when every usable port belongs to another flow.
-    mutating func freePort(for sent: FlowTuple, _ packet: Packet) -> UInt16? {
+    mutating func freePort(for sent: FlowTuple, _ packet: inout Packet) -> UInt16? {
         guard usablePorts.count > 0 else { return nil }
         guard let key = OuterDestination(answeredBy: answer(to: sent, packet.transport), packet.transport) else {
             return nil
         }
-        if let map = flows.ports.find(key) { return freePort(in: map, sent, packet) }
+        if let map = flows.ports.find(key) { return freePort(in: map, sent, &packet) }
         for _ in 0..<Self.draws {
             let port = usablePorts[generator.next(below: usablePorts.count)]
-            if !isTaken(port, for: sent, packet) { return port }
+            if !isTaken(port, for: sent, &packet) { return port }
         }
-        if let map = flows.openPortMap(key) { return freePort(in: map, sent, packet) }
-        return walkPorts(for: sent, packet)
+        if let map = flows.openPortMap(key) { return freePort(in: map, sent, &packet) }
+        return walkPorts(for: sent, &packet)
     }
 
     /// The same for a crowded destination, whose map is searched instead of the index.
-    private mutating func freePort(in map: UInt32, _ sent: FlowTuple, _ packet: Packet) -> UInt16? {
+    private mutating func freePort(in map: UInt32, _ sent: FlowTuple, _ packet: inout Packet) -> UInt16? {
         if let port = flows.ports.choose(from: map, usablePorts, &generator) { return port }
         // What is over may still stand in the map; it is cleared away once for every tick of the wheel.
         if flows.wheel.isDue(packet.now) {
@@ -32,33 +32,33 @@ extension Pipeline {
             // The map may have gone with them.
             guard let key = OuterDestination(answeredBy: answer(to: sent, packet.transport), packet.transport),
                 let map = flows.ports.find(key)
-            else { return freePort(for: sent, packet) }
+            else { return freePort(for: sent, &packet) }
             if let port = flows.ports.choose(from: map, usablePorts, &generator) { return port }
         }
         // The flow that this one takes the place of gives its port back.
         guard packet.replaces != 0 else { return nil }
         let port = flows.flows[packet.replaces].reply.destinationPort
-        return usablePorts.contains(port) && !isTaken(port, for: sent, packet) ? port : nil
+        return usablePorts.contains(port) && !isTaken(port, for: sent, &packet) ? port : nil
     }
 
     /// All usable ports, from a random one on: for the case that no map is left.
-    private mutating func walkPorts(for sent: FlowTuple, _ packet: Packet) -> UInt16? {
+    private mutating func walkPorts(for sent: FlowTuple, _ packet: inout Packet) -> UInt16? {
         let start = generator.next(below: usablePorts.count)
         for step in 0..<usablePorts.count {
             let port = usablePorts[(start &+ step) % usablePorts.count]
-            if !isTaken(port, for: sent, packet) { return port }
+            if !isTaken(port, for: sent, &packet) { return port }
         }
         return nil
     }
 
-    private func isTaken(_ port: UInt16, for sent: FlowTuple, _ packet: Packet) -> Bool {
+    private func isTaken(_ port: UInt16, for sent: FlowTuple, _ packet: inout Packet) -> Bool {
         var candidate = sent
         candidate.sourcePort = port
-        return isTaken(candidate, packet)
+        return isTaken(candidate, &packet)
     }
 
     /// Whether a reply to what would be sent belongs to another flow already.
-    func isTaken(_ sent: FlowTuple, _ packet: Packet) -> Bool {
+    func isTaken(_ sent: FlowTuple, _ packet: inout Packet) -> Bool {
         let reply = answer(to: sent, packet.transport)
         return flows.isTaken(reply, packet.transport, now: packet.now, replaced: packet.replaces)
     }

@@ -6,7 +6,7 @@ internal import Wire
 extension Flow {
     /// A flow from the bytes of a record; nil unless it is whole and consistent.
     ///
-    /// Links, and the interfaces that packets leave by, are not taken over.
+    /// Links are not taken over. The interfaces that packets leave by are, and may be none that there are.
     init?(restoring bytes: RawSpan) {
         guard bytes.byteCount == MemoryLayout<Flow>.stride, Self.hasValidCases(bytes) else { return nil }
         // Safe: all bit patterns are values of the other fields; those of the enumerations were checked.
@@ -21,10 +21,7 @@ extension Flow {
             identifier: record.identifier
         )
         // Made from both tuples: a record that was cut in writing gives itself away.
-        guard flow.originalHeaderDelta == record.originalHeaderDelta,
-            flow.replyHeaderDelta == record.replyHeaderDelta,
-            flow.originalTransportDelta == record.originalTransportDelta,
-            flow.replyTransportDelta == record.replyTransportDelta,
+        guard flow.side(.original) == record.side(.original), flow.side(.reply) == record.side(.reply),
             flow.flags.contains(.translated) == record.flags.contains(.translated),
             (record.frontend == .none) == (record.service == 0)
         else { return nil }
@@ -36,6 +33,7 @@ extension Flow {
         flow.noted = record.noted
         flow.counts = record.counts
         flow.windows = record.windows
+        flow.setEgress(original: record.egress(.original), reply: record.egress(.reply))
         self = flow
     }
 
@@ -118,8 +116,7 @@ extension Pipeline {
         guard let forth = interfaces.egress(to: flow.reply.source),
             let back = interfaces.egress(to: flow.original.source)
         else { return false }
-        flow.originalEgress = forth
-        flow.replyEgress = back
+        flow.setEgress(original: forth, reply: back)
         // However long the record claims to live, it lives no longer than a flow that was seen just now.
         flow.deadline = min(flow.deadline, now &+ configuration.timeouts.duration(of: flow.state))
         guard flows.restore(flow, now: now) else { return false }

@@ -11,7 +11,7 @@ package import Tables
 /// The first `recordOffset` bytes of a region are for whoever keeps the file.
 package struct PinnedMaps: ~Copyable {
     /// Counts the changes of what a record looks like: a file of another layout is not read.
-    package static let layout: UInt32 = 1
+    package static let layout: UInt32 = 2
     /// Where the records begin, in bytes: a page.
     package static let recordOffset = 4096
 

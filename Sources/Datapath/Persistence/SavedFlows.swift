@@ -49,7 +49,7 @@ extension FlowTable {
         let count = decoder.getCount(limit: capacity, size: MemoryLayout<Flow>.stride)
         for _ in 0..<count {
             guard let flow = decoder.getFlow(), Int(flow.service) <= servicePorts,
-                flow.identifier <= lastIdentifier, Int(max(flow.originalEgress, flow.replyEgress)) < interfaces,
+                flow.identifier <= lastIdentifier, Int(max(flow.egress(.original), flow.egress(.reply))) < interfaces,
                 enter(flow)
             else { return decoder.refuse() }
         }
@@ -149,14 +149,7 @@ extension StateDecoder {
     /// The next record of a flow, with the interfaces that it leaves by; nil when it cannot be one.
     mutating func getFlow() -> Flow? {
         let bytes = getBytes(MemoryLayout<Flow>.stride)
-        guard bytes.count == MemoryLayout<Flow>.stride,
-            // Safe: any byte is a byte.
-            var flow = Flow(restoring: unsafe bytes.span.bytes),
-            let forth = MemoryLayout<Flow>.offset(of: \.originalEgress),
-            let back = MemoryLayout<Flow>.offset(of: \.replyEgress)
-        else { return nil }
-        flow.originalEgress = UInt16(bytes[bytes.startIndex + forth]) | UInt16(bytes[bytes.startIndex + forth + 1]) << 8
-        flow.replyEgress = UInt16(bytes[bytes.startIndex + back]) | UInt16(bytes[bytes.startIndex + back + 1]) << 8
-        return flow
+        // Safe: any byte is a byte.
+        return Flow(restoring: unsafe bytes.span.bytes)
     }
 }

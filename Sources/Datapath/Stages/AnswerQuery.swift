@@ -101,7 +101,7 @@ extension Pipeline {
     /// Why a packet of a replay is dropped that is an answer of the cluster's DNS: the datapath has given its own.
     ///
     /// Fed in unchanged it is like every packet from a Service's address. Live such answers come from the daemon.
-    func refusalOfAnswer(_ packet: Packet) -> DropReason? {
+    func refusalOfAnswer(_ packet: inout Packet) -> DropReason? {
         guard configuration.takesIngressFromSource, packet.hasAddresses, packet.transport == .udp,
             packet.fragment.offset > 0 || packet.hasPorts && packet.tuple.sourcePort == NamePort.number,
             isNameServer(packet.tuple.source)

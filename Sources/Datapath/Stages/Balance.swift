@@ -80,12 +80,12 @@ extension Pipeline {
                 }
             }
         }
-        return services.backends[set.first &+ choice(packet, set, port)]
+        return services.backends[set.first &+ choice(&packet, set, port)]
     }
 
     /// The index of a backend in its set, by the algorithm of the table.
     private mutating func choice(
-        _ packet: Packet,
+        _ packet: inout Packet,
         _ set: ServiceTable.EndpointSet,
         _ port: ServiceTable.ServicePort
     ) -> UInt32 {

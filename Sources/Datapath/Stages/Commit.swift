@@ -10,17 +10,16 @@ extension Pipeline {
         programs.add(.commit)
         guard packet.hasPorts else { return sendUntracked(&packet, number, &batch) }
         expire(now: packet.now, budget: 64)
-        guard let flow = enter(packet) else { return .drop(.conntrackTableFull) }
+        guard let flow = enter(&packet) else { return .drop(.conntrackTableFull) }
         counters.flowsCreated &+= 1
         let returns = interfaces.egress(to: packet.tuple.source) ?? packet.ingress
-        flows.flows[flow].originalEgress = packet.egress
-        flows.flows[flow].replyEgress = returns
+        flows.flows[flow].setEgress(original: packet.egress, reply: returns)
         flows.flows[flow].service = packet.service
         flows.flows[flow].frontend = packet.frontend
         if packet.masquerade { flows.flows[flow].flags.insert(.masquerade) }
         // From its state on the record counts, also for a later process.
         storeFence()
-        tracker.begin(&flows.flows[flow], packet, batch.frames.bytes(number, length: Int(packet.length)))
+        tracker.begin(&flows.flows[flow], &packet, batch.frames.bytes(number, length: Int(packet.length)))
         flows.arm(flow)
         flows.flows[flow].counts.count(.original, length: Int(packet.totalLength))
         if packet.affinitySeconds > 0 {
@@ -39,8 +38,8 @@ extension Pipeline {
     }
 
     /// A record for a new flow; a full table clears away what is over, then gives up what matters less.
-    private mutating func enter(_ packet: Packet) -> UInt32? {
-        if packet.transport == .tcp && packet.flags.contains(.syn) && hasEnoughHalfOpen(packet) {
+    private mutating func enter(_ packet: inout Packet) -> UInt32? {
+        if packet.transport == .tcp && packet.flags.contains(.syn) && hasEnoughHalfOpen(&packet) {
             counters.halfOpenRefused &+= 1
             return nil
         }
@@ -61,7 +60,7 @@ extension Pipeline {
     }
 
     /// Whether a source has all the half-open connections that it may have.
-    private mutating func hasEnoughHalfOpen(_ packet: Packet) -> Bool {
+    private mutating func hasEnoughHalfOpen(_ packet: inout Packet) -> Bool {
         guard flows.halfOpenCount(packet.tuple.source) >= configuration.halfOpenLimit else { return false }
         expire(now: packet.now, budget: .max)
         return flows.halfOpenCount(packet.tuple.source) >= configuration.halfOpenLimit

@@ -17,7 +17,7 @@ extension Pipeline {
     static var fragmentLimit: Int { 64 }
 
     /// How many fragments a packet falls into on an interface; more than any limit where not one of them has room.
-    func fragmentCount(_ packet: Packet, mtu: Int) -> Int {
+    func fragmentCount(_ packet: inout Packet, mtu: Int) -> Int {
         if Int(packet.totalLength) <= mtu || packet.length < Int32(packet.totalLength) { return 1 }
         let step = (mtu - Int(packet.headerLength)) & ~7
         guard step >= 8 else { return .max }
@@ -27,25 +27,25 @@ extension Pipeline {
     /// Emits a packet that was rewritten in its frame, in fragments if it must be; all of it or nothing.
     mutating func emitWithinMTU(_ packet: inout Packet, _ number: Int, _ batch: inout Batch) -> Bool {
         let mtu = Int(interfaces.facts[Int(packet.egress)].mtu)
-        return emit(packet, from: .frame(number), mtu: mtu, number, &batch)
+        return emit(&packet, from: .frame(number), mtu: mtu, number, &batch)
     }
 
     /// Emits a packet because of frame `number`; false, with nothing emitted, when it would take more scratch than a
     /// packet has.
-    func emit(_ packet: Packet, from place: PacketPlace, mtu: Int, _ number: Int, _ batch: inout Batch) -> Bool {
+    func emit(_ packet: inout Packet, from place: PacketPlace, mtu: Int, _ number: Int, _ batch: inout Batch) -> Bool {
         // What a capture cut cannot be cut again.
         if Int(packet.totalLength) > mtu && packet.length == Int32(packet.totalLength) {
-            return fragment(packet, from: place, mtu: mtu, number, &batch)
+            return fragment(&packet, from: place, mtu: mtu, number, &batch)
         }
         switch place {
         case .frame: batch.emit(packet.emission(number))
-        case .released(let buffer): emit(packet, buffer, length: Int(packet.length), place, number, &batch)
+        case .released(let buffer): emit(&packet, buffer, length: Int(packet.length), place, number, &batch)
         }
         return true
     }
 
     private func emit(
-        _ packet: Packet,
+        _ packet: inout Packet,
         _ buffer: Int,
         length: Int,
         _ place: PacketPlace,
@@ -72,7 +72,7 @@ extension Pipeline {
     }
 
     private func fragment(
-        _ packet: Packet,
+        _ packet: inout Packet,
         from place: PacketPlace,
         mtu: Int,
         _ number: Int,
@@ -81,7 +81,7 @@ extension Pipeline {
         let header = Int(packet.headerLength)
         let step = (mtu - header) & ~7
         let end = Int(packet.length)
-        let count = fragmentCount(packet, mtu: mtu)
+        let count = fragmentCount(&packet, mtu: mtu)
         guard count <= Self.fragmentLimit, batch.hasScratch(for: count, of: header + step) else { return false }
         var at = header
         while at < end {
@@ -99,7 +99,7 @@ extension Pipeline {
             if at > header { dropUncopiedOptions(&target, header: header) }
             target.storeBE(UInt16(0), at: field.checksum)
             target.storeBE(~Checksum.sum(target.bytes, 0..<header), at: field.checksum)
-            emit(packet, buffer, length: header + part, place, number, &batch)
+            emit(&packet, buffer, length: header + part, place, number, &batch)
             at += part
         }
         return true

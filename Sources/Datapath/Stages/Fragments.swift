@@ -39,10 +39,10 @@ extension Pipeline {
     }
 
     /// Remembers what became of a first fragment, and sends those after it that were waiting.
-    mutating func settleDatagram(_ packet: Packet, _ outcome: Outcome, _ number: Int, _ batch: inout Batch) {
+    mutating func settleDatagram(_ packet: inout Packet, _ outcome: Outcome, _ number: Int, _ batch: inout Batch) {
         let entry = packet.datagram
         // One that overlaps has ended its datagram already.
-        guard entry != 0, packet.fragment.isFragment, packet.fragment.offset == 0,
+        guard packet.fragment.isFragment, packet.fragment.offset == 0,
             fragments.datagrams[entry].fate != .refused
         else { return }
         switch outcome.verdict {
@@ -114,7 +114,7 @@ extension Pipeline {
         guard let buffer = batch.takeScratch(Int(packet.length)) else { return .drop(.oversize) }
         fragments.held.copy(place, into: &batch.scratch, buffer)
         if isLocal {
-            _ = emit(packet, from: .released(buffer), mtu: .max, number, &batch)
+            _ = emit(&packet, from: .released(buffer), mtu: .max, number, &batch)
             return .sent(.local)
         }
         let reference = fragments.datagrams[entry].flow
@@ -124,15 +124,15 @@ extension Pipeline {
             Self.decrementTimeToLive(&frame)
         } else {
             flows.flows[reference.number].counts.count(reference.direction, length: Int(packet.totalLength))
-            let identification = freshIdentification(packet, reference)
+            let identification = freshIdentification(&packet, reference)
             let flow = flows.flows[reference.number]
             isTranslated = flow.isTranslated
             var frame = batch.scratch.frame(buffer, length: Int(packet.length))
-            flow.rewrite(&frame, packet, reference.direction)
+            flow.rewrite(&frame, at: packet.transportPlace, reference.direction)
             if let identification { Self.replaceIdentification(&frame, by: identification) }
         }
         let mtu = Int(interfaces.facts[Int(packet.egress)].mtu)
-        guard emit(packet, from: .released(buffer), mtu: mtu, number, &batch) else { return .drop(.oversize) }
+        guard emit(&packet, from: .released(buffer), mtu: mtu, number, &batch) else { return .drop(.oversize) }
         return .sent(isTranslated ? .forward : .pass)
     }
 

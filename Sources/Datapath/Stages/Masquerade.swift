@@ -15,15 +15,15 @@ extension Pipeline {
         }
         packet.translated = sent
         guard packet.hasPorts else { return nil }
-        let address = masqueradeAddress(packet)
+        let address = masqueradeAddress(&packet)
         packet.masquerade = address != nil
         if let address {
             // Without an address there are no ports either.
             guard address != .any else { return .drop(.snatPortsExhausted) }
             sent.source = address
         }
-        if (packet.masquerade && !usablePorts.contains(sent.sourcePort)) || isTaken(sent, packet) {
-            guard let port = freePort(for: sent, packet) else { return .drop(.snatPortsExhausted) }
+        if (packet.masquerade && !usablePorts.contains(sent.sourcePort)) || isTaken(sent, &packet) {
+            guard let port = freePort(for: sent, &packet) else { return .drop(.snatPortsExhausted) }
             sent.sourcePort = port
             counters.portsChanged &+= 1
         }
@@ -37,7 +37,7 @@ extension Pipeline {
     /// Towards the node itself, live, nothing is masqueraded: the node answers any source through its routes. Only
     /// its own address would never come back out of it, nor be taken in from an interface; it becomes the loop
     /// address, which the host interface routes back.
-    private func masqueradeAddress(_ packet: Packet) -> IPv4Address? {
+    private func masqueradeAddress(_ packet: inout Packet) -> IPv4Address? {
         if packet.frontend != .none && packet.egress == interfaces.liveHost {
             return isNodeAddress(packet.tuple.source) ? configuration.loopAddress : nil
         }

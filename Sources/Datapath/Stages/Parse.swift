@@ -44,8 +44,7 @@ extension Pipeline {
             packet.transport = ip.transport
             packet.timeToLive = ip.timeToLive
             packet.fragment = FragmentField(bits: ip.flagsAndOffset)
-            packet.tuple.source = ip.source
-            packet.tuple.destination = ip.destination
+            packet.tuple.addresses = UInt64(littleEndian: ip.bytes.bytes.loadNative64(IPv4Packet.Field.source))
             packet.arrivalSource = packet.tuple.source
             packet.arrivalDestination = packet.tuple.destination
             packet.hasAddresses = true
@@ -76,38 +75,38 @@ extension Pipeline {
         }
         let carried = Int(packet.totalLength) &- header
         switch packet.transport {
-        case .tcp: try parseTCP(&packet, &ip, carried: carried)
+        case .tcp: try parseTCP(&packet, ip.bytes.bytes, carried: carried)
         case .udp: try parseUDP(&packet, &ip, carried: carried)
         case .icmp: try parseICMP(&packet, &ip, carried: carried)
         default: break
         }
-        if packet.hasPorts { packet.hash = packet.tuple.hash(packet.transport, flows.hash) }
+        guard packet.hasPorts else { return }
+        packet.hash = packet.tuple.hash(packet.transport, flows.hash)
+        packet.isPlain =
+            packet.defect == .none && header == IPv4Packet.minimumHeaderLength && packet.timeToLive > 1
+            && !packet.fragment.isFragment && packet.transport != .icmp
     }
 
+    /// The same checks as those of the view, `TCPSegment.init(validating:wireLength:)`, without making one.
     @inline(__always) private mutating func parseTCP(
         _ packet: inout Packet,
-        _ ip: inout IPv4Packet,
+        _ bytes: RawSpan,
         carried: Int
     ) throws(Malformed) {
-        guard carried >= TCPSegment.minimumHeaderLength else { throw .shortTransport }
-        read(&packet, try TCPSegment(validating: ip.payload(), wireLength: carried), carried: carried)
-    }
-
-    @inline(__always) private mutating func read(
-        _ packet: inout Packet,
-        _ segment: borrowing TCPSegment,
-        carried: Int
-    ) {
-        packet.tuple.sourcePort = segment.sourcePort
-        packet.tuple.destinationPort = segment.destinationPort
-        packet.flags = segment.flags
+        let place = Int(packet.headerLength)
+        let field = TCPSegment.Field.self
+        guard carried >= field.end, bytes.byteCount &- place >= field.end else { throw .shortTransport }
+        let header = Int(bytes.load8(place &+ field.dataOffset) >> 4) &* 4
+        guard header >= field.end, header <= carried else { throw .tcpDataOffset }
+        packet.tuple.ports = UInt32(littleEndian: bytes.loadNative32(place))
+        packet.flags = TCPFlags(rawValue: bytes.load8(place &+ field.flags))
         packet.hasPorts = true
-        if packet.tuple.sourcePort == 0 || packet.tuple.destinationPort == 0 {
+        if packet.tuple.ports & 0xffff == 0 || packet.tuple.ports >> 16 == 0 {
             packet.defect = .malformedPortZero
-        } else if !segment.flags.isLegal {
+        } else if !packet.flags.isLegal {
             packet.defect = .malformedTCPFlags
         } else if configuration.verifiesChecksums {
-            verifyTransport(&packet, segment.bytes.bytes, length: carried)
+            verifyTransport(&packet, bytes.extracting(place..<min(place &+ carried, bytes.byteCount)), length: carried)
         }
     }
 

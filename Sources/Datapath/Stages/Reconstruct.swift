@@ -39,7 +39,7 @@ extension Pipeline {
         } else {
             packet.hash = packet.tuple.hash(packet.transport, flows.hash)
         }
-        finishReconstruction(&packet, ingress: flow.originalEgress, number, &batch)
+        finishReconstruction(&packet, ingress: flow.egress(.original), number, &batch)
     }
 
     /// The flow of which a packet is the answer that its client saw, if it is one and nothing else.
@@ -111,7 +111,7 @@ extension Flow {
         frame.storeBE(Checksum.update(frame.loadBE16(field.checksum), by: header), at: field.checksum)
         guard packet.hasPorts else { return }
         // In ones' complement the inverse of a delta is its complement.
-        let delta = ~replyTransportDelta
+        let delta = ~side(.reply).transportDelta
         let place = Int(packet.headerLength)
         switch transport {
         case .tcp:

@@ -22,7 +22,7 @@ extension Pipeline {
         if Int(packet.totalLength) > mtu && packet.fragment.doNotFragment {
             return reject(&packet, .oversize, .fragmentationNeeded(mtu: mtu), number, &batch)
         }
-        if fragmentCount(packet, mtu: mtu) > Self.fragmentLimit { return .drop(.oversize) }
+        if fragmentCount(&packet, mtu: mtu) > Self.fragmentLimit { return .drop(.oversize) }
         return nil
     }
 }

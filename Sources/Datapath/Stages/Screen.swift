@@ -11,11 +11,11 @@ extension Pipeline {
         let source = packet.tuple.source
         let destination = packet.tuple.destination
         if isMartianSource(source) { return .drop(.martianSource) }
-        if isMartianDestination(destination), !isLoopBack(packet, number, &batch) { return .drop(.martianDestination) }
+        if isMartianDestination(destination), !isLoopBack(&packet, number, &batch) { return .drop(.martianDestination) }
         if destination.isMulticast { return .drop(.multicastDestination) }
         if source == destination { return .drop(.land) }
-        if let reason = spoofedSource(source, ingress: packet.ingress), !isExpected(packet, number, &batch),
-            !mayBeExpected(packet)
+        if let reason = spoofedSource(source, ingress: packet.ingress), !isExpected(&packet, number, &batch),
+            !mayBeExpected(&packet)
         {
             return .drop(reason)
         }
@@ -33,7 +33,7 @@ extension Pipeline {
     /// Such are the answers of a load-balancer address to which an unknown port was passed, or of a far end that a
     /// reload has made a Service's address. The short way of an established packet does not ask for the source, so
     /// neither may this one.
-    private func isExpected(_ packet: Packet, _ number: Int, _ batch: inout Batch) -> Bool {
+    private func isExpected(_ packet: inout Packet, _ number: Int, _ batch: inout Batch) -> Bool {
         let reference: FlowReference
         if packet.fragment.offset > 0 {
             guard packet.hasAddresses, let entry = fragments.find(packet.fragmentKey(identification(number, &batch))),
@@ -56,7 +56,7 @@ extension Pipeline {
 
     /// Whether a later fragment may turn out to be an answer of an external address to which an unknown port was
     /// passed: then it waits for the first one, which is judged.
-    private func mayBeExpected(_ packet: Packet) -> Bool {
+    private func mayBeExpected(_ packet: inout Packet) -> Bool {
         packet.fragment.offset > 0 && configuration.unknownPorts == .pass
             && services.kind(of: packet.tuple.source) == .external
             && !isAmongClusterIPs(packet.tuple.source)
@@ -64,11 +64,11 @@ extension Pipeline {
     }
 
     /// Whether the node answers itself, at the address that it saw instead of its own.
-    private func isLoopBack(_ packet: Packet, _ number: Int, _ batch: inout Batch) -> Bool {
+    private func isLoopBack(_ packet: inout Packet, _ number: Int, _ batch: inout Batch) -> Bool {
         guard packet.tuple.destination == configuration.loopAddress, packet.ingress == interfaces.liveHost else {
             return false
         }
-        return packet.fragment.offset > 0 || isExpected(packet, number, &batch)
+        return packet.fragment.offset > 0 || isExpected(&packet, number, &batch)
     }
 
     func isMartianSource(_ source: IPv4Address) -> Bool {

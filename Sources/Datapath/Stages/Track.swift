@@ -51,23 +51,21 @@ extension Pipeline {
         _ interfaces: InterfaceTable,
         _ tally: inout ShortWayTally
     ) -> ShortWay {
-        guard flow.transport == packet.transport, flow.tuple(direction) == packet.tuple, flow.deadline > packet.now,
-            packet.reason == .none, packet.defect == .none, packet.timeToLive > 1, !packet.fragment.isFragment
+        guard packet.isPlain, flow.tuple(direction) == packet.tuple, flow.transport == packet.transport,
+            flow.deadline > packet.now
         else { return .refused }
-        let isOriginal = direction == .original
-        let egress = isOriginal ? flow.originalEgress : flow.replyEgress
+        let egress = flow.egress(direction)
         // A packet that comes in where answers to it go out has the source that the flow began with.
         guard packet.ingress == flow.ingress(direction),
             Int32(truncatingIfNeeded: packet.totalLength) <= interfaces.facts[Int(egress)].mtu,
-            !(flow.state.isReusable && packet.flags.contains(.syn)), !flow.flags.contains(.orphaned),
             flow.isTranslated || egress != interfaces.host
         else { return .refused }
         let isPlain = FlowTracker.advance(
             &flow,
             direction,
             frames.bytes(number, length: Int(packet.length)),
-            at: Int(packet.headerLength),
-            length: packet.carriedLength,
+            at: IPv4Packet.minimumHeaderLength,
+            length: Int(packet.totalLength) &- IPv4Packet.minimumHeaderLength,
             flags: packet.flags,
             now: packet.now,
             durations
@@ -85,6 +83,8 @@ extension Pipeline {
     ) -> Bool {
         let reference = batch.packets[number].candidate
         let state = flows.flows[reference.number].state
+        if state.isReusable && batch.packets[number].flags.contains(.syn) { return false }
+        if flows.flows[reference.number].flags.contains(.orphaned) { return false }
         let deadline = flows.flows[reference.number].deadline
         let judgment = judge(&batch.packets[number], reference, number, &batch.frames)
         if judgment == .invalid {
@@ -115,8 +115,9 @@ extension Pipeline {
     ) {
         flow.describe(&packet, direction)
         flow.counts.count(direction, length: Int(packet.totalLength))
-        var frame = frames.frame(number, length: Int(packet.length))
-        flow.rewrite(&frame, packet, direction)
+        // Both headers of a plain segment: every place in them is known to lie within.
+        var headers = frames.frame(number, length: IPv4Packet.minimumHeaderLength + TCPSegment.minimumHeaderLength)
+        flow.rewrite(&headers, at: IPv4Packet.minimumHeaderLength, direction)
         packet.verdict = flow.isTranslated ? .forward : .pass
         tally.count(isTranslated: flow.isTranslated, length: Int(packet.totalLength))
     }

@@ -13,9 +13,9 @@ extension Pipeline {
         _ batch: inout Batch
     ) -> Outcome {
         programs.add(.translate)
-        let identification = freshIdentification(packet, reference)
+        let identification = freshIdentification(&packet, reference)
         var frame = batch.frames.frame(number, length: Int(packet.length))
-        flows.flows[reference.number].rewrite(&frame, packet, reference.direction)
+        flows.flows[reference.number].rewrite(&frame, at: packet.transportPlace, reference.direction)
         if let identification { Self.replaceIdentification(&frame, by: identification) }
         let isTranslated = flows.flows[reference.number].isTranslated
         guard emitWithinMTU(&packet, number, &batch) else { return .drop(.oversize) }
@@ -36,10 +36,11 @@ extension Pipeline {
     ///
     /// What leaves whole is not put together by anybody, and keeps its own; and so does a reply that replay made from
     /// what its client saw.
-    mutating func freshIdentification(_ packet: Packet, _ reference: FlowReference) -> UInt16? {
-        let flow = flows.flows[reference.number]
-        guard flow.flags.contains(.masquerade), !packet.marks.contains(.reconstructed) else { return nil }
-        let sent = flow.translated(reference.direction)
+    mutating func freshIdentification(_ packet: inout Packet, _ reference: FlowReference) -> UInt16? {
+        guard flows.flows[reference.number].flags.contains(.masquerade), !packet.marks.contains(.reconstructed) else {
+            return nil
+        }
+        let sent = flows.flows[reference.number].translated(reference.direction)
         guard packet.fragment.isFragment else {
             let mtu = Int32(truncatingIfNeeded: interfaces.facts[Int(packet.egress)].mtu)
             guard Int32(packet.totalLength) > mtu, packet.length == Int32(packet.totalLength) else { return nil }
@@ -76,48 +77,42 @@ extension Pipeline {
 extension Flow {
     /// Fills in what events and traces say of a packet of this flow.
     @inline(__always) func describe(_ packet: inout Packet, _ direction: FlowDirection) {
-        let isOriginal = direction == .original
-        packet.egress = isOriginal ? originalEgress : replyEgress
+        packet.egress = egress(direction)
         packet.translated = translated(direction)
         packet.flow = identifier
         packet.service = service
         packet.frontend = frontend
         packet.masquerade = flags.contains(.masquerade)
         if service != 0 { packet.backend = backend }
-        packet.conntrack = isOriginal ? (flags.contains(.seenReply) ? .established : .new) : .reply
+        packet.conntrack = direction == .original ? (flags.contains(.seenReply) ? .established : .new) : .reply
     }
 
     /// Rewrites a packet that the parser found whole: addresses and ports of the direction, TTL, checksums.
-    @inline(__always) func rewrite(_ frame: inout MutableRawSpan, _ packet: Packet, _ direction: FlowDirection) {
-        let isOriginal = direction == .original
+    ///
+    /// `place` is where the transport header begins; nil where there is none, as in all fragments but the first.
+    @inline(__always) func rewrite(_ frame: inout MutableRawSpan, at place: Int?, _ direction: FlowDirection) {
         let field = IPv4Packet.Field.self
+        let side = side(direction)
         frame.store8(frame.load8(field.timeToLive) &- 1, at: field.timeToLive)
-        let check = frame.loadBE16(field.checksum)
-        frame.storeBE(
-            Checksum.update(check, by: isOriginal ? originalHeaderDelta : replyHeaderDelta),
-            at: field.checksum
-        )
+        frame.storeBE(Checksum.update(frame.loadBE16(field.checksum), by: side.headerDelta), at: field.checksum)
         guard isTranslated else { return }
         let sent = translated(direction)
-        frame.storeBE(sent.source.bits, at: field.source)
-        frame.storeBE(sent.destination.bits, at: field.destination)
-        guard packet.hasPorts else { return }
-        let delta = isOriginal ? originalTransportDelta : replyTransportDelta
-        let header = Int(packet.headerLength)
+        frame.storeBytes(of: sent.addresses.littleEndian, toByteOffset: field.source, as: UInt64.self)
+        guard let place else { return }
         switch transport {
         case .tcp:
-            frame.storeBE(UInt32(sent.sourcePort) << 16 | UInt32(sent.destinationPort), at: header)
-            let place = header &+ TCPSegment.checksumOffset
-            frame.storeBE(Checksum.update(frame.loadBE16(place), by: delta), at: place)
+            frame.storeBytes(of: sent.ports.littleEndian, toByteOffset: place, as: UInt32.self)
+            let check = place &+ TCPSegment.checksumOffset
+            frame.storeBE(Checksum.update(frame.loadBE16(check), by: side.transportDelta), at: check)
         case .udp:
-            frame.storeBE(UInt32(sent.sourcePort) << 16 | UInt32(sent.destinationPort), at: header)
-            let place = header &+ UDPDatagram.checksumOffset
-            frame.storeBE(UDPDatagram.update(frame.loadBE16(place), by: delta), at: place)
+            frame.storeBytes(of: sent.ports.littleEndian, toByteOffset: place, as: UInt32.self)
+            let check = place &+ UDPDatagram.checksumOffset
+            frame.storeBE(UDPDatagram.update(frame.loadBE16(check), by: side.transportDelta), at: check)
         default:
-            let identifier = isOriginal ? sent.sourcePort : sent.destinationPort
-            frame.storeBE(identifier, at: header &+ ICMPv4Message.Field.identifier)
-            let place = header &+ ICMPv4Message.checksumOffset
-            frame.storeBE(Checksum.update(frame.loadBE16(place), by: delta), at: place)
+            let identifier = direction == .original ? sent.sourcePort : sent.destinationPort
+            frame.storeBE(identifier, at: place &+ ICMPv4Message.Field.identifier)
+            let check = place &+ ICMPv4Message.checksumOffset
+            frame.storeBE(Checksum.update(frame.loadBE16(check), by: side.transportDelta), at: check)
         }
     }
 }

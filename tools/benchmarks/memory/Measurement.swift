@@ -129,7 +129,11 @@ struct Measurement: ~Copyable {
             all += sweep(template, processing: true)
             precondition(pipeline.flows.count == tuples.count, "not every flow was opened")
             now += 3_600_000_000_000
-            for _ in 0..<100_000 where pipeline.flows.count > 0 { pipeline.expire(now: now, budget: 1 << 20) }
+            var turns = 0
+            while pipeline.flows.count > 0 && turns < 100_000 {
+                pipeline.expire(now: now, budget: 1 << 20)
+                turns += 1
+            }
             precondition(pipeline.flows.count == 0, "not every flow expired")
         }
         let packets = Double(sweeps * tuples.count)

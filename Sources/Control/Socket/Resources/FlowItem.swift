@@ -49,8 +49,8 @@ package struct FlowItem: Sendable {
         }
         text.append(",\"masquerade\":")
         text.append(flow.flags.contains(.masquerade) ? "true" : "false")
-        appendWord("interface", label(flow.replyEgress), to: &text)
-        appendWord("egress", label(flow.originalEgress), to: &text)
+        appendWord("interface", label(flow.egress(.reply)), to: &text)
+        appendWord("egress", label(flow.egress(.original)), to: &text)
         append("packets", UInt64(flow.counts.originalPackets), to: &text)
         append("bytes", flow.counts.originalBytes, to: &text)
         append("replyPackets", UInt64(flow.counts.replyPackets), to: &text)
