@@ -153,6 +153,39 @@ struct ConfigurationFaultTests {
         #expect(faults(text) == ["cluster.dnsAddress: 192.0.2.10 is an address of the node"])
     }
 
+    @Test(arguments: [
+        (
+            "cluster: {podCIDR: 10.244.0.0/16, dnsAddress: 10.244.0.1}",
+            "10.244.0.1 is in cluster.podCIDR (10.244.0.0/16)"
+        ),
+        ("cluster: {dnsAddress: 127.0.0.1}", "127.0.0.1 is no address that a packet may have as its destination"),
+        (
+            "cluster: {dnsAddress: 169.254.20.10}",
+            "169.254.20.10 is no address that a packet may have as its destination"
+        ),
+        (
+            "cluster: {dnsAddress: 10.0.0.1}\ninterfaces: [{name: a, netns: b, address: 10.0.0.1/32}]",
+            "10.0.0.1 is interfaces[0].address"
+        ),
+        (
+            "cluster: {dnsAddress: 10.0.0.1}\ninterfaces: [{name: a, netns: b, address: 10.1.0.1/32, reaches: [10.0.0.0/8]}]",
+            "10.0.0.1 is in interfaces[0].reaches (10.0.0.0/8)"
+        ),
+    ])
+    func theAddressOfNamesIsNobodyElses(_ text: String, _ fault: String) {
+        #expect(faults("node: {name: a}\n" + text) == ["cluster.dnsAddress: " + fault])
+    }
+
+    @Test(arguments: ["a..b", ".a", "a.", "A.b", "a_b", "-a", "a-.b", "a b", String(repeating: "a", count: 64)])
+    func theDomainIsADNSName(_ domain: String) {
+        #expect(
+            faults("node: {name: a}\ncluster: {domain: \"\(domain)\"}") == [
+                "cluster.domain: \(domain.debugDescription) is no DNS name: "
+                    + "labels of lower-case letters, digits and '-', joined by dots"
+            ]
+        )
+    }
+
     @Test func allFaultsAreToldTogether() {
         let text = """
             node: {nam: a, addresses: [1, 10.0.0.1, "x y"]}

@@ -49,6 +49,18 @@ struct ProbeReportTests {
             told: "10.244.1.2:5353, the only endpoint of the cluster set"
         ),
         ProbeCase(
+            "a pod to the cluster's DNS",
+            "udp 10.244.0.9:5000 10.96.0.53:53",
+            "verdict=answer,service=null,egress=pods",
+            told: "a query to the cluster's DNS"
+        ),
+        ProbeCase(
+            "TCP to the cluster's DNS",
+            "tcp 10.244.0.9:5000 10.96.0.53:53",
+            "verdict=local,egress=host",
+            told: "destination is the cluster's DNS"
+        ),
+        ProbeCase(
             "a source outside of the ranges",
             "tcp 203.0.113.200 198.51.100.1:80",
             "verdict=drop,reason=source_range,egress=null",

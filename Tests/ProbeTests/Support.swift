@@ -68,7 +68,7 @@ func configuration(_ options: String = "") throws -> Configuration {
         bytes: Array(
             """
             node: {name: node-a, addresses: [192.0.2.10]}
-            cluster: {podCIDR: 10.244.0.0/16, serviceCIDR: 10.96.0.0/16}
+            cluster: {podCIDR: 10.244.0.0/16, serviceCIDR: 10.96.0.0/16, dnsAddress: 10.96.0.53}
             \(options)
             """.utf8
         )

@@ -22,7 +22,26 @@ package struct CheckReport: Sendable {
     }
 
     /// What is legal and hardly meant; the loading has warnings of its own.
-    package var warnings: [ManifestFault] { report.warnings }
+    package var warnings: [ManifestFault] { report.warnings + dnsOwners }
+
+    /// The Service that takes the address of the cluster's DNS from Culvert.
+    private var dnsOwners: [ManifestFault] {
+        guard let address = cluster.configuration.cluster.dnsAddress, cluster.ownDNSAddress == nil else { return [] }
+        return cluster.manifests.services.filter { service in
+            service.clusterIP.address == address || (service.loadBalancerVIPs + service.externalIPs).contains(address)
+        }.map { service in
+            ManifestFault(
+                severity: .warning,
+                file: service.origin?.file ?? "",
+                document: service.origin?.document,
+                item: service.origin?.item,
+                object: service.reference,
+                expectation:
+                    "\(service.metadata.namespace)/\(service.metadata.name) owns \(address), cluster.dnsAddress: "
+                    + "Culvert itself answers no DNS there"
+            )
+        }
+    }
 
     /// How many backends a row of the narrow table names.
     private static let shownBackends = 3

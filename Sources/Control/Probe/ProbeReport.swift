@@ -10,7 +10,7 @@ package struct ProbeReport: Sendable {
 
     /// Sends the packet that is asked about, and what would come back, through a pipeline of the cluster.
     package init(_ request: ProbeRequest, _ cluster: Cluster, seed: UInt64) throws(ProbeError) {
-        let bytes = try request.packet()
+        let bytes = try request.packet(for: cluster)
         var session = ProbeSession(cluster, seed: seed)
         formatter = EventFormatter(interfaces: session.interfaces, names: cluster.registry.names)
         let first = session.send(bytes)

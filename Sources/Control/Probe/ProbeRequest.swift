@@ -114,15 +114,20 @@ package struct ProbeRequest: Equatable, Sendable {
             + (transport == .tcp ? TCPSegment.minimumHeaderLength : UDPDatagram.headerLength)
     }
 
-    /// The packet, whole and with right checksums.
-    func packet() throws(ProbeError) -> [UInt8] {
+    /// The packet, whole and with right checksums; one to the cluster's DNS asks for its domain, unless it has a length.
+    func packet(for cluster: Cluster) throws(ProbeError) -> [UInt8] {
         let total = length ?? (transport == .icmp ? Self.pingLength : minimumLength)
         guard (minimumLength...65535).contains(total) else {
             throw ProbeError("--length \(total): is outside \(minimumLength)-65535 for \(transport)")
         }
         var builder = PacketBuilder(from: source, to: destination)
         builder.timeToLive = timeToLive
-        let payload = [UInt8](repeating: 0, count: total - minimumLength)
+        var payload = [UInt8](repeating: 0, count: total - minimumLength)
+        if transport == .udp, length == nil, destination == cluster.ownDNSAddress,
+            destinationPort == DNSHeader.port
+        {
+            payload = DNSQuery.message(cluster.configuration.cluster.domain, .startOfAuthority, identifier: 1)
+        }
         switch transport {
         case .tcp:
             return builder.tcp(sourcePort, destinationPort, flags: flags, payload: payload)

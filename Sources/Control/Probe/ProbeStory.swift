@@ -68,7 +68,7 @@ struct ProbeStory: Sendable {
         case .commit: committed
         case .translate: (translated, translateAction)
         case .reject: ("the sender is told", told)
-        case .answer: ("an echo request to an address of the node", told)
+        case .answer: (packet.transport == .udp ? "a query to the cluster's DNS" : "a ping to the node", told)
         default: ("", packet.conntrack.word)
         }
     }
@@ -144,6 +144,7 @@ extension AddressRole {
     var words: String {
         switch self {
         case .node: "an address of the node"
+        case .nameServer: "the cluster's DNS"
         case .clusterIP: "an allocated ClusterIP"
         case .external: "a load balancer's or external address"
         case .unallocated: "an unallocated ClusterIP"

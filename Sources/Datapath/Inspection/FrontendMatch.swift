@@ -39,6 +39,8 @@ package struct MaglevPlace: Sendable {
 package enum AddressRole: Sendable {
     /// One of the node's own.
     case node
+    /// Where the datapath itself is the cluster's DNS.
+    case nameServer
     /// An allocated ClusterIP.
     case clusterIP
     /// A load balancer's or external address.
@@ -83,6 +85,7 @@ extension Pipeline {
     /// What an address is: a node's before a Service's, these before the blocks they lie in.
     package func role(of address: IPv4Address) -> AddressRole {
         if isNodeAddress(address) { return .node }
+        if isNameServer(address) { return .nameServer }
         let kind = services.kind(of: address)
         if kind.contains(.clusterIP) { return .clusterIP }
         if kind.contains(.external) { return .external }

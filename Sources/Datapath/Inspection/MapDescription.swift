@@ -77,6 +77,7 @@ extension ServiceTable {
             fixed("maglev", "array", "table, slot", "backend index", maglevEntryCount),
             fixed("source-ranges", "array", "index", "prefix", sourceRanges.count),
             fixed("addresses", "hash", "address", "ClusterIP or external", addressIndex.count),
+            fixed("names", "hash", "parent, label", "records", names.nameCount),
         ]
     }
 }

@@ -13,7 +13,7 @@ extension Pipeline {
 
     /// Answers a query; leaves to the node what is none.
     mutating func serveNames(_ packet: inout Packet, _ number: Int, _ batch: inout Batch) -> Outcome? {
-        if packet.transport == .udp && packet.tuple.destinationPort == NamePort.number && packet.hasPorts
+        if packet.transport == .udp && packet.tuple.destinationPort == DNSHeader.port && packet.hasPorts
             && !packet.fragment.isFragment,
             let outcome = answerQuery(&packet, number, &batch)
         {
@@ -103,15 +103,9 @@ extension Pipeline {
     /// Fed in unchanged it is like every packet from a Service's address. Live such answers come from the daemon.
     func refusalOfAnswer(_ packet: inout Packet) -> DropReason? {
         guard configuration.takesIngressFromSource, packet.hasAddresses, packet.transport == .udp,
-            packet.fragment.offset > 0 || packet.hasPorts && packet.tuple.sourcePort == NamePort.number,
+            packet.fragment.offset > 0 || packet.hasPorts && packet.tuple.sourcePort == DNSHeader.port,
             isNameServer(packet.tuple.source)
         else { return nil }
         return configuration.reconstructsReplies ? .replayAnswered : .spoofVIP
     }
-}
-
-/// The port of DNS (RFC 1035 section 4.2).
-package enum NamePort {
-    /// The same for UDP and TCP.
-    package static let number: UInt16 = 53
 }

@@ -1,4 +1,3 @@
-internal import Datapath
 internal import NIOCore
 internal import NIOPosix
 package import Wire
@@ -42,7 +41,7 @@ package final class NameServer: Sendable {
     /// Listens at an address; port 0 takes any that are free.
     package init(
         _ address: IPv4Address,
-        port: UInt16 = NamePort.number,
+        port: UInt16 = DNSHeader.port,
         source: NameSource,
         limits: NameServerLimits = NameServerLimits()
     ) throws(NameServerError) {

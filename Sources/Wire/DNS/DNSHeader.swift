@@ -1,5 +1,7 @@
 /// The header of a DNS message (RFC 1035 section 4.1.1).
 public enum DNSHeader {
+    /// The port of servers, UDP and TCP (RFC 1035 section 4.2).
+    public static let port: UInt16 = 53
     /// The length of the header, in bytes.
     public static let length = 12
     /// The longest message, which TCP can carry (RFC 1035 section 4.2.2).

@@ -54,6 +54,20 @@ public struct DNSQuery: Sendable, BitwiseCopyable {
         )
     }
 
+    /// A query for a name in the dotted form, as a message; labels that are none are left out.
+    public static func message(_ name: String, _ type: DNSRecordType, identifier: UInt16) -> [UInt8] {
+        var bytes: [UInt8] = []
+        for field in [identifier, DNSFlags.recursionDesired.rawValue, 1, 0, 0, 0] { bytes.append(big: field) }
+        for part in name.split(separator: ".") {
+            guard let label = DNSLabel(part) else { continue }
+            for place in 0...label.count { bytes.append(label.byte(place)) }
+        }
+        bytes.append(0)
+        bytes.append(big: type.rawValue)
+        bytes.append(big: dnsInternetClass)
+        return bytes
+    }
+
     /// Walks over the records behind the question to the OPT record; nil when they are damaged.
     private static func extensions(_ message: RawSpan, behind question: Int) -> Extensions?? {
         typealias Field = DNSHeader.Field
