@@ -240,9 +240,15 @@ struct ServiceFaultTests {
         #expect(outcome.warnings.contains { $0.contains(specCase.message) }, "\(outcome.warnings)")
     }
 
+    @Test("names may begin with a digit, as since Kubernetes 1.36 (KEP-5311)", arguments: ["1web", "1-2", "\"3\""])
+    func acceptsDigits(_ name: String) {
+        let outcome = Outcome(service("ports: [{port: 80}]", name: name))
+        #expect(outcome.faults == [])
+    }
+
     @Test(
-        "names that are no RFC 1035 labels are refused",
-        arguments: ["-web", "web.x", "\"\"", "\"we b\"", "Web", "\"web\\nx\"", "1web"]
+        "names that are no labels are refused",
+        arguments: ["-web", "web.x", "\"\"", "\"we b\"", "Web", "\"web\\nx\"", "web-"]
     )
     func refusesNames(_ name: String) {
         let outcome = Outcome(service("ports: [{port: 80}]", name: name))

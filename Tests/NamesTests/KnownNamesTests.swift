@@ -21,6 +21,7 @@ struct KnownNamesTests {
         let expected = """
             10.96.0.10\tweb.default.svc.cluster.local
             10.96.0.11\tone.default.svc.cluster.local
+            10.96.0.12\t1st.default.svc.cluster.local
             10.96.0.54\tns.dns.cluster.local
             10.244.0.21\tdb-0.db.data.svc.cluster.local db.data.svc.cluster.local
             10.244.0.22\tdb-1.db.data.svc.cluster.local db.data.svc.cluster.local

@@ -42,6 +42,9 @@ struct NameCompilerTests {
         Row("99.0.96.10.in-addr.arpa", .pointer, "NXDOMAIN | 96.10.in-addr.arpa SOA"),
         Row("1.0.111.10.in-addr.arpa", .pointer, "NXDOMAIN | 111.10.in-addr.arpa SOA"),
         Row("1.0.112.10.in-addr.arpa", .pointer, "REFUSED"), Row("8.8.8.8.in-addr.arpa", .pointer, "REFUSED"),
+        // A name that begins with a digit (dns.go:659 of the end-to-end tests).
+        Row("1st.default.svc.", .address, "NOERROR ; 1st.default.svc. A 10.96.0.12"),
+        Row("12.0.96.10.in-addr.arpa", .pointer, "NOERROR ; 12.0.96.10.in-addr.arpa PTR 1st.default.svc."),
         // A Service without an address exists.
         Row("later.default.svc.", .address, none), Row("_http._tcp.later.default.svc.", .service, absent),
         Row("no.default.svc.", .address, absent), Row("web.no.svc.", .address, absent),

@@ -53,6 +53,11 @@ let testManifests = """
     ---
     apiVersion: v1
     kind: Service
+    metadata: {name: 1st, namespace: default}
+    spec: {clusterIP: 10.96.0.12, ports: [{name: http, port: 80}]}
+    ---
+    apiVersion: v1
+    kind: Service
     metadata: {name: later, namespace: default}
     spec: {ports: [{name: http, port: 80}]}
     ---

@@ -11,7 +11,7 @@ enum ServiceDecoding {
     ]
 
     static func service(_ fields: Fields) -> Service? {
-        guard let metadata = fields.metadata(kind: Service.kind, name: .serviceLabel, annotations: true) else {
+        guard let metadata = fields.metadata(kind: Service.kind, name: .label, annotations: true) else {
             return nil
         }
         var service = Service(metadata: metadata, origin: fields.decoder.origin)

@@ -1,9 +1,9 @@
 /// The forms of names in Kubernetes (apimachinery `pkg/util/validation`), each with the words for what is expected.
 enum NameForm {
     /// Lower-case letters, digits and `-`, alphanumeric at both ends, up to 63 characters (RFC 1123).
+    ///
+    /// Services too may begin with a digit since 1.36 (KEP-5311, RelaxedServiceNameValidation).
     case label
-    /// The same, beginning with a letter (RFC 1035): Services.
-    case serviceLabel
     /// Labels joined by dots, up to 253 characters (RFC 1123): most objects, nodes, external names.
     case subdomain
     /// Up to 15 lower-case letters, digits and single `-`, one letter at least (RFC 6335): names of container ports.
@@ -17,7 +17,6 @@ enum NameForm {
     var description: String {
         switch self {
         case .label: "a name of up to 63 lower-case letters, digits and '-', alphanumeric at both ends"
-        case .serviceLabel: "a name of up to 63 lower-case letters, digits and '-' that begins with a letter"
         case .subdomain: "a DNS name: labels of lower-case letters, digits and '-', joined by dots"
         case .portName: "a port name: up to 15 lower-case letters, digits and single '-', one letter at least"
         case .qualified: "a qualified name: [prefix/]name of up to 63 letters, digits, '-', '_' and '.'"
@@ -29,7 +28,6 @@ enum NameForm {
         let bytes = Array(name.utf8)
         return switch self {
         case .label: Self.isLabel(bytes[...])
-        case .serviceLabel: Self.isLabel(bytes[...]) && bytes.first.map(Self.isLetter) == true
         case .subdomain: Self.isSubdomain(bytes[...])
         case .portName:
             bytes.count <= 15 && Self.isLabel(bytes[...]) && bytes.contains(where: Self.isLetter)
