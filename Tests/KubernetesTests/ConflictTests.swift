@@ -69,7 +69,7 @@ struct ConflictTests {
         )
     }
 
-    @Test("one NodePort for two Services; one number for two protocols is fine")
+    @Test("one NodePort for two Services, whatever the protocol; ports of one Service may share it")
     func nodePort() {
         let first = "type: NodePort\nclusterIP: 10.96.0.10\nports: [{port: 80, nodePort: 30080}]"
         let second = "type: NodePort\nclusterIP: 10.96.0.11\nports: [{port: 80, nodePort: 30080}]"
@@ -78,7 +78,14 @@ struct ConflictTests {
             found.count == 1
                 && found[0].contains("spec.ports[0].nodePort: 30080/TCP is also a NodePort of Service default/a")
         )
-        #expect(faults(first, second.replacing("nodePort: 30080", with: "protocol: UDP, nodePort: 30080")).isEmpty)
+        let datagrams = faults(first, second.replacing("nodePort: 30080", with: "protocol: UDP, nodePort: 30080"))
+        #expect(datagrams.count == 1 && datagrams[0].contains("30080/UDP is also a NodePort of Service default/a"))
+        let shared = "{name: a, port: 53, nodePort: 30053}, {name: b, port: 53, protocol: UDP, nodePort: 30053}"
+        #expect(faults("type: NodePort\nports: [\(shared)]", "ports: [{port: 80}]").isEmpty)
+        let checked =
+            "type: LoadBalancer\nexternalTrafficPolicy: Local\nhealthCheckNodePort: 30053\n"
+            + "ports: [{port: 53, protocol: UDP, nodePort: 30053}]"
+        #expect(faults(checked, "ports: [{port: 80}]").count == 1)
     }
 
     @Test("the same object twice")

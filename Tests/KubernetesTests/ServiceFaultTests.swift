@@ -105,6 +105,8 @@ struct ServiceFaultTests {
             "ipFamilies: [IPv4, IPv4]\nports: [{port: 80}]",
             "spec.ipFamilies: has more than one entry of a family"
         ),
+        SpecCase("clusterIP: \"::ffff:10.96.0.10\"\nports: [{port: 80}]", "is an IPv4 address written as an IPv6 one"),
+        SpecCase("externalIPs: [\"0:0:0:0:0:FFFF:203.0.113.9\"]\nports: [{port: 80}]", "is an IPv4 address written"),
         SpecCase("ipFamilies: [IPv5]\nports: [{port: 80}]", "spec.ipFamilies[0]: \"IPv5\" is not IPv4 or IPv6"),
         SpecCase(
             "ipFamilyPolicy: SingleStack\nipFamilies: [IPv4, IPv6]\nports: [{port: 80}]",

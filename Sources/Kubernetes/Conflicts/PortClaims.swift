@@ -10,6 +10,8 @@ enum PortClaims {
     private struct Owner {
         var service: Service
         var field: String
+        var transport: TransportProtocol
+        var isHealthCheck = false
     }
 
     private struct HostPort: Hashable {
@@ -24,32 +26,42 @@ enum PortClaims {
     }
 
     static func find(in set: ManifestSet, rules: ClusterRules) -> [ManifestFault] {
+        var numbers = Claims<UInt16, Owner>()
         var nodePorts = Claims<NodePort, Owner>()
+        func claim(_ number: UInt16, _ owner: Owner) {
+            numbers.add(owner, to: number)
+            nodePorts.add(owner, to: NodePort(port: number, transport: owner.transport))
+        }
         for service in set.services {
             for (index, port) in service.ports.enumerated() {
                 guard let number = port.nodePort else { continue }
-                let owner = Owner(service: service, field: "spec.ports[\(index)].nodePort")
-                nodePorts.add(owner, to: NodePort(port: number, transport: port.transport))
+                let field = "spec.ports[\(index)].nodePort"
+                claim(number, Owner(service: service, field: field, transport: port.transport))
             }
             if let number = service.healthCheckNodePort, service.type == .loadBalancer,
                 service.externalTrafficPolicy == .local
             {
-                let owner = Owner(service: service, field: "spec.healthCheckNodePort")
-                nodePorts.add(owner, to: NodePort(port: number, transport: .tcp))
+                let field = "spec.healthCheckNodePort"
+                claim(number, Owner(service: service, field: field, transport: .tcp, isHealthCheck: true))
             }
         }
-        let disputes = nodePorts.disputed.compactMap { key, owners -> ManifestFault? in
-            guard let last = owners.last else { return nil }
-            let others = owners.dropLast().map(\.service)
+        return disputes(numbers) + shadowed(set, nodePorts, rules) + hostPorts(set) + overridden(set, nodePorts)
+    }
+
+    /// A number belongs to one Service, whatever the protocol (pkg/registry/core/service/portallocator); ports of that Service may
+    /// share it, its health check not.
+    private static func disputes(_ numbers: Claims<UInt16, Owner>) -> [ManifestFault] {
+        numbers.disputed.compactMap { number, owners in
+            let isShared = Set(owners.map(\.service.reference)).count == 1 && !owners.contains(where: \.isHealthCheck)
+            guard let last = owners.last, !isShared else { return nil }
             return ManifestFault(
                 .error,
                 of: last.service,
                 field: last.field,
-                value: "\(key.port)/\(key.transport.rawValue)",
-                expectation: "is also a NodePort of \(Conflicts.names(others))"
+                value: "\(number)/\(last.transport.rawValue)",
+                expectation: "is also a NodePort of \(Conflicts.names(owners.dropLast().map(\.service)))"
             )
         }
-        return disputes + shadowed(set, nodePorts, rules) + hostPorts(set) + overridden(set, nodePorts)
     }
 
     /// A Service address on the node itself wins over the NodePort of another Service.

@@ -3,7 +3,7 @@ import Wire
 /// How an address field may be filled in.
 enum AddressForm: Equatable {
     case ipv4(IPv4Address)
-    /// A well-formed IPv6 address, IPv4-mapped ones included.
+    /// A well-formed IPv6 address.
     case ipv6
     /// No address; the text is the end of "VALUE is …".
     case invalid(String)
@@ -11,6 +11,8 @@ enum AddressForm: Equatable {
     init(_ text: String) {
         if let address = IPv4Address(text) {
             self = .ipv4(address)
+        } else if Self.isMapped(text) {
+            self = .invalid("is an IPv4 address written as an IPv6 one")
         } else if Self.isIPv6(text) {
             self = .ipv6
         } else if Self.hasLeadingZeros(text) {
@@ -28,6 +30,15 @@ enum AddressForm: Equatable {
                 (1...16).contains(part.utf8.count) && part.utf8.allSatisfy { (0x30...0x39).contains($0) }
                     && (Int(part) ?? 256) < 256
             }
+    }
+
+    /// Whether a text is an IPv4 address in the form of RFC 4291 section 2.5.5.2, which programs take for one or for the other
+    /// (refused since 1.36, KEP-4858).
+    private static func isMapped(_ text: String) -> Bool {
+        guard let colon = text.lastIndex(of: ":"), isIPv6(text) else { return false }
+        let groups = text[..<colon].split(separator: ":").map { $0.drop { $0 == "0" } }
+        return IPv4Address(text[text.index(after: colon)...]) != nil && groups.last?.lowercased() == "ffff"
+            && groups.dropLast().allSatisfy(\.isEmpty)
     }
 
     /// RFC 4291 section 2.2, without zones.
