@@ -78,6 +78,8 @@ struct ServiceCompilerTests {
             rules.servicePorts.prefix(2).map { $0.cluster.map(\.text) } == [["10.244.0.1:8080*"], ["10.244.0.3:8080*"]]
         )
         #expect(rules.hostPorts == [8081, 8083, 53])
+        // A Service may have the name of the pod, and its port that of the container's.
+        #expect(rules.servicePorts.prefix(2).map(\.name) == ["default/a:hostPort-8081", "default/c:hostPort-8083"])
     }
 
     @Test("Ports that masquerading must not use: those of host network pods here, and for health checks")

@@ -22,12 +22,12 @@ struct CompiledHostPorts: Sendable {
         guard let address = pod.podIP else { return }
         for port in pod.ports {
             guard let hostPort = port.hostPort, let transport = port.transport.wire else { continue }
-            let shown = port.name.isEmpty ? "\(hostPort)" : port.name
-            let name = "\(pod.metadata.namespace)/\(pod.metadata.name):\(shown)"
+            // A Pod often has the name of its Service, and its port too; no port of a Service is called like this.
+            let name = "\(pod.metadata.namespace)/\(pod.metadata.name):hostPort-\(hostPort)"
             let identity = ServicePortIdentity(
                 namespace: pod.metadata.namespace,
                 name: "pod/" + pod.metadata.name,
-                portName: "host-\(hostPort)",
+                portName: "host-\(hostPort)" + (port.hostIP.map { "-\($0)" } ?? ""),
                 transport: transport
             )
             let backend = Backend(address: address, port: port.containerPort, isLocal: true)
