@@ -59,11 +59,49 @@ struct CheckReportTests {
         #expect(text.hasPrefix("No frontends.\n\n0 frontends, 0 service ports"))
     }
 
+    @Test("has the ports of health checks, with what they answer, and marks those that were given")
+    func healthChecks() throws {
+        func service(_ name: String, _ port: String) -> String {
+            """
+            apiVersion: v1
+            kind: Service
+            metadata: {name: \(name)}
+            spec: {type: LoadBalancer, externalTrafficPolicy: Local, \(port)selector: {app: a}, ports: [{port: 80}]}
+            ---
+
+            """
+        }
+        func pod(_ node: String) -> String {
+            """
+            apiVersion: v1
+            kind: Pod
+            metadata: {name: a, labels: {app: a}}
+            spec: {nodeName: \(node), containers: [{name: a}]}
+            status: {phase: Running, podIP: 10.244.0.1}
+            """
+        }
+        let services = service("chosen", "healthCheckNodePort: 32100, ") + service("given", "")
+        let report = CheckReport(try cluster(services + pod("node-a")))
+        #expect(
+            report.text(isWide: false).contains(
+                "\nhealth check of default/chosen on port 32100: 200, 1 endpoint on node-a\n"
+            )
+        )
+        let found = try #require(try object(report.json.line)["healthChecks"] as? [[String: Any]])
+        #expect(found.map { $0["service"] as? String } == ["default/chosen", "default/given"])
+        #expect(found.map { $0["allocated"] as? Bool } == [false, true])
+        let port = try #require(found[1]["port"] as? Int)
+        let elsewhere = CheckReport(try cluster(services + pod("node-b"))).text(isWide: false)
+        #expect(elsewhere.contains("\nhealth check of default/given on port \(port)+: 503, 0 endpoints on node-a\n"))
+    }
+
     @Test("is one object as JSON, with the same warnings")
     func json() throws {
         let report = CheckReport(try cluster())
         let found = try object(report.json.line)
-        #expect(Set(found.keys) == ["node", "frontends", "allocations", "totals", "skipped", "warnings"])
+        #expect(
+            Set(found.keys) == ["node", "frontends", "healthChecks", "allocations", "totals", "skipped", "warnings"]
+        )
         let frontends = try #require(found["frontends"] as? [[String: Any]])
         #expect(frontends.count == 7)
         let balanced = try #require(frontends.first { $0["frontend"] as? String == "LoadBalancer" })

@@ -34,7 +34,7 @@ final class TestDaemon: Sendable {
         {apiVersion: v1, kind: Service, metadata: {name: dns}, spec: {clusterIP: 10.96.0.20, ports: [
           {name: dns, port: 53, protocol: UDP}], selector: {app: dns}, sessionAffinity: ClientIP}}
         ---
-        {apiVersion: v1, kind: Service, metadata: {name: empty}, spec: {clusterIP: 10.96.0.30, ports: [
+        {apiVersion: v1, kind: Service, metadata: {name: empty}, spec: {type: LoadBalancer, externalTrafficPolicy: Local, healthCheckNodePort: 32100, clusterIP: 10.96.0.30, ports: [
           {name: http, port: 80}], selector: {app: nothing}}}
         ---
         {apiVersion: v1, kind: Pod, metadata: {name: web-1, labels: {app: web}}, spec: {nodeName: node-a, containers: []},

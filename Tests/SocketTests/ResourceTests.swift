@@ -99,6 +99,7 @@ struct ResourceTests {
             #expect(web["ports"].elements[0]["backends"].number == 2)
             #expect(web["ports"].elements[0]["localBackends"].number == 1)
             #expect(services[0]["affinitySeconds"].number == 10800)
+            #expect(services.map { $0["healthCheckNodePort"].number } == [nil, 32100, nil])
             let endpoints = try await daemon.items("endpoints")
             #expect(endpoints.map { $0["endpoints"].elements.count } == [1, 0, 2])
             let first = endpoints[2]["endpoints"].elements[0]

@@ -123,6 +123,7 @@ package struct ResourceTable {
                 "\($0["internalTrafficPolicy"].string ?? "")/\($0["externalTrafficPolicy"].string ?? "")"
             },
             text("AFFINITY", "affinitySeconds", unit: "s", isWide: true),
+            text("HEALTH-CHECK", "healthCheckNodePort", isWide: true),
         ]
     }
 

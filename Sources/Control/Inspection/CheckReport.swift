@@ -86,10 +86,23 @@ package struct CheckReport: Sendable {
         if cluster.allocations.count > 0 {
             lines.insert("addresses and ports given by Culvert (+): \(cluster.allocations.count)", at: 1)
         }
+        lines = healthChecks.map(line) + lines
         if !totals.skipped.isEmpty {
             lines.append("skipped: " + totals.skipped.map { "\($0.count) \($0.kind)" }.joined(separator: ", "))
         }
         return lines.map { $0 + "\n" }.joined()
+    }
+
+    private var healthChecks: [HealthCheck] { HealthCheck.all(in: cluster.manifests, cluster.rules) }
+
+    private func isAllocated(_ check: HealthCheck) -> Bool {
+        cluster.allocations.healthCheckNodePorts[check.service] != nil
+    }
+
+    private func line(_ check: HealthCheck) -> String {
+        let count = check.localEndpoints == 1 ? "1 endpoint" : "\(check.localEndpoints) endpoints"
+        return "health check of \(check.service) on port \(check.port)\(isAllocated(check) ? "+" : ""): "
+            + "\(check.localEndpoints > 0 ? 200 : 503), \(count) on \(cluster.node.name)"
     }
 
     /// The same as one object; the keys are those of events where they mean the same.
@@ -100,11 +113,14 @@ package struct CheckReport: Sendable {
     ///   of a new connection where there is no backend (else null), `masquerade` (`always`, `outside`, `node`,
     ///   `never`), `affinitySeconds` (or null), `sourceRanges` (empty: from anywhere), and whether the address or the
     ///   NodePort is `allocated`, that is, given by Culvert.
+    /// - `healthChecks`: `service` (`default/web`), `port`, `localEndpoints` (200 if there is one, else 503), and whether the
+    ///   port is `allocated`.
     /// - `allocations`: `kind` (`ClusterIP`, `LoadBalancer`, `NodePort`, `HealthCheckNodePort`), `owner` and `value`.
     /// - `totals`, numbers; `skipped`, a number for each kind; `warnings`, a text each.
     package var json: JSONValue {
         .object([
             ("node", nodeJSON), ("frontends", .array(report.rows.map(rowJSON))),
+            ("healthChecks", .array(healthChecks.map(healthCheckJSON))),
             ("allocations", allocationsJSON), ("totals", totalsJSON),
             ("skipped", .object(report.totals.skipped.map { ($0.kind, .number($0.count)) })),
             ("warnings", .array((cluster.manifests.warnings + warnings).map { .string($0.description) })),
@@ -125,6 +141,13 @@ package struct CheckReport: Sendable {
                 .object([("kind", .string($0.kind)), ("owner", .string($0.owner)), ("value", .string($0.value))])
             }
         )
+    }
+
+    private func healthCheckJSON(_ check: HealthCheck) -> JSONValue {
+        .object([
+            ("service", .string(check.service.description)), ("port", .number(Int(check.port))),
+            ("localEndpoints", .number(check.localEndpoints)), ("allocated", .bool(isAllocated(check))),
+        ])
     }
 
     private var totalsJSON: JSONValue {

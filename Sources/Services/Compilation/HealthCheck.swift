@@ -15,6 +15,9 @@ package struct HealthCheck: Hashable, Sendable {
     /// Addresses of ready endpoints on this node; those that terminate are none, although they may serve still.
     package var localEndpoints: Int
 
+    /// The Service.
+    package var service: ServiceName { ServiceName(namespace: namespace, name: name) }
+
     /// A check from its parts.
     package init(namespace: String, name: String, port: UInt16, localEndpoints: Int) {
         self.namespace = namespace

@@ -10,6 +10,8 @@ struct ServicesResource {
     private let cluster: Cluster
     /// What was compiled, by the name of the ServicePort.
     private let compiled: [String: (port: ServiceSpecification.ServicePort, frontends: [ServiceSpecification.Frontend])]
+    /// The ports of the health checks that are answered.
+    private let healthCheckPorts: [ServiceName: UInt16]
 
     init(_ context: ControlContext) {
         cluster = context.cluster()
@@ -21,6 +23,10 @@ struct ServicesResource {
             compiled[rules.servicePorts[frontend.servicePort].name]?.frontends.append(frontend)
         }
         self.compiled = compiled
+        healthCheckPorts = Dictionary(
+            HealthCheck.all(in: cluster.manifests, rules).map { ($0.service, $0.port) },
+            uniquingKeysWith: { first, _ in first }
+        )
     }
 
     private var sorted: [Service] {
@@ -50,6 +56,7 @@ struct ServicesResource {
             ("internalTrafficPolicy", .string(service.internalTrafficPolicy.rawValue)),
             ("affinitySeconds", .optional(service.clientIPAffinity)), ("backends", .number(ready.max() ?? 0)),
             ("ports", .array(service.ports.map { port(service, $0) })),
+            ("healthCheckNodePort", .optional(healthCheckPorts[service.serviceName].map { Int($0) })),
         ])
     }
 
