@@ -1,3 +1,4 @@
+import Kubernetes
 import Testing
 
 @Suite("Faults of Pods and Nodes")
@@ -61,6 +62,16 @@ struct PodAndNodeFaultTests {
         let outcome = Outcome(refused.spec)
         #expect(outcome.set == nil)
         #expect(outcome.faults.contains { $0.contains(refused.message) }, "\(outcome.faults)")
+    }
+
+    @Test(
+        "an address that nothing can be sent to is none, with a warning",
+        arguments: ["127.0.0.1", "169.254.1.1", "224.0.0.1", "0.0.0.0"]
+    )
+    func unreachable(_ address: String) {
+        let outcome = Outcome(Self.pod("", status: "podIP: \(address)"))
+        #expect(outcome.faults == [] && outcome.set?.pods.first?.podIP == nil)
+        #expect(outcome.warnings.contains { $0.contains("status.podIP: \(address) is ") }, "\(outcome.warnings)")
     }
 
     @Test(

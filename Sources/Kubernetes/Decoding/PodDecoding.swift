@@ -94,8 +94,13 @@ enum PodDecoding {
         pod.ready = ready.first
     }
 
+    /// An address that packets can be sent to; a cluster makes no endpoint of another one (`ValidateEndpointIP`).
     private static func ipv4(_ text: String, _ name: FieldName, _ decoder: ObjectDecoder) -> IPv4Address? {
-        guard case .ipv4(let address) = decoder.at(name, { decoder.address(text) }) else { return nil }
-        return address
+        decoder.at(name) {
+            guard case .ipv4(let address) = decoder.address(text) else { return nil }
+            guard let use = address.specialUse else { return address }
+            decoder.warn(text, "is \(use): nothing is sent to the pod")
+            return nil
+        }
     }
 }
