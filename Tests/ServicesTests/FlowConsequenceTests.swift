@@ -67,6 +67,16 @@ struct FlowConsequenceTests {
         }
     }
 
+    @Test("an endpoint of both policies is told of once")
+    func once() throws {
+        let difference = RuleDifference(
+            from: try compile(pod("a", "10.244.0.1", spec: ", hostPort: 8081")),
+            to: try compile(pod("a", "10.244.0.1", spec: ", hostPort: 8082")),
+            resetsDeletedEndpoints: false
+        )
+        #expect(difference.consequences.map(\.backend) == ["10.244.0.1:8080"])
+    }
+
     @Test("is what diff says", arguments: 0..<60)
     func prediction(seed: Int) {
         var generator = TestGenerator(seed: seed)

@@ -45,7 +45,9 @@ package struct ServiceSpecification: Sendable {
             self.hasAny = hasAny
             self.affinitySeconds = affinitySeconds
             self.transport = transport
-            self.known = known ?? (cluster + local).map { KnownEndpoint($0.address, $0.port, isServing: true) }
+            // Mostly both are the same.
+            let all = cluster == local ? cluster : cluster + local.filter { !cluster.contains($0) }
+            self.known = known ?? all.map { KnownEndpoint($0.address, $0.port, isServing: true) }
         }
     }
 
