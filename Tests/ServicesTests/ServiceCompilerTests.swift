@@ -82,6 +82,19 @@ struct ServiceCompilerTests {
         #expect(rules.servicePorts.prefix(2).map(\.name) == ["default/a:hostPort-8081", "default/c:hostPort-8083"])
     }
 
+    @Test("The host port of a pod that ends goes to the pod that follows it")
+    func hostPortOfDeleted() throws {
+        let old = pod("a", "10.244.0.1", spec: ", hostPort: 8081").replacing(
+            "labels: {app: web}",
+            with: "deletionTimestamp: \"2026-01-01T00:00:00Z\""
+        )
+        let rules = try compile(old, pod("b", "10.244.0.2", spec: ", hostPort: 8081"))
+        let first = try #require(rules.frontends.first { $0.port == 8081 })
+        #expect(rules.servicePorts[first.servicePort].cluster.map(\.text) == ["10.244.0.2:8080*"])
+        let alone = try compile(old)
+        #expect(alone.servicePorts.first?.cluster.map(\.text) == ["10.244.0.1:8080*"])
+    }
+
     @Test("Ports that masquerading must not use: those of host network pods here, and for health checks")
     func reservedPorts() throws {
         func host(_ name: String, node: String) -> String {

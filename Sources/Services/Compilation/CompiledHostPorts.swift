@@ -9,7 +9,9 @@ struct CompiledHostPorts: Sendable {
     var ports: [UInt16] = []
 
     init(_ pods: [Pod], node: NodeSettings, registry: inout ServicePortRegistry) {
-        for pod in pods { add(pod, node, &registry) }
+        // Of two frontends with one key the first wins: a pod that ends gives its port to the one that follows it.
+        for pod in pods where !pod.metadata.isDeleted { add(pod, node, &registry) }
+        for pod in pods where pod.metadata.isDeleted { add(pod, node, &registry) }
     }
 
     private mutating func add(_ pod: Pod, _ node: NodeSettings, _ registry: inout ServicePortRegistry) {
