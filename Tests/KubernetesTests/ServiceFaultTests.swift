@@ -242,6 +242,19 @@ struct ServiceFaultTests {
         #expect(outcome.warnings.contains { $0.contains(specCase.message) }, "\(outcome.warnings)")
     }
 
+    @Test("the status of a load balancer that is none any more is warned of")
+    func leftOver() {
+        let status = "\nstatus: {loadBalancer: {ingress: [{ip: 203.0.113.10}]}}\n"
+        let outcome = Outcome(service("type: NodePort\nclusterIP: 10.96.0.10\nports: [{port: 80}]") + status)
+        #expect(outcome.faults == [])
+        #expect(
+            outcome.warnings.contains { $0.contains("status.loadBalancer.ingress: is left over") },
+            "\(outcome.warnings)"
+        )
+        let balanced = Outcome(service("type: LoadBalancer\nclusterIP: 10.96.0.10\nports: [{port: 80}]") + status)
+        #expect(balanced.warnings.isEmpty, "\(balanced.warnings)")
+    }
+
     @Test("names may begin with a digit, as since Kubernetes 1.36 (KEP-5311)", arguments: ["1web", "1-2", "\"3\""])
     func acceptsDigits(_ name: String) {
         let outcome = Outcome(service("ports: [{port: 80}]", name: name))

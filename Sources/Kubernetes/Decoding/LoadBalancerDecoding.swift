@@ -60,6 +60,11 @@ extension ServiceDecoding {
     static func status(_ status: Fields, _ service: inout Service) {
         let decoder = status.decoder
         status.mapping(.loadBalancer, known: [.ingress]) { balancer in
+            if service.type != .loadBalancer, !balancer.isEmpty(.ingress) {
+                // kube-proxy serves them whatever the type; an API server has cleared them when the type changed.
+                let text = "is left over: a Service of type \(service.type.rawValue) has no load balancer"
+                decoder.at(.ingress) { decoder.warn(text) }
+            }
             service.loadBalancerIngress = balancer.mappings(
                 .ingress,
                 known: [.ip, .hostname, .ipMode, .ports]
