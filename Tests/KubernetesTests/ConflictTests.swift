@@ -119,6 +119,14 @@ struct ConflictTests {
         #expect(Outcome(pod("a", "protocol: UDP") + pod("b", "")).faults == [])
         let ended = pod("a", "").replacing("]}]}}", with: "]}]}, status: {phase: Succeeded}}")
         #expect(Outcome(ended + pod("b", "")).faults == [])
+        // A pod of the node's own network has what it listens on as its host port.
+        func host(_ name: String) -> String {
+            "---\n{apiVersion: v1, kind: Pod, metadata: {name: \(name)}, spec: {nodeName: n, hostNetwork: true, "
+                + "containers: [{ports: [{containerPort: 8080}]}]}}\n"
+        }
+        #expect(Outcome(host("a") + pod("b", "")).faults.count == 1)
+        #expect(Outcome(pod("a", "hostIP: 192.0.2.10") + host("b")).faults.count == 1)
+        #expect(Outcome(host("a") + host("b")).faults == [])
     }
 
     @Test("blocks of pods that overlap")

@@ -92,11 +92,11 @@ enum PortClaims {
 
     /// Two pods of one node with one host port.
     ///
-    /// Pods that have ended hold none; those in the node's own network
-    /// were sorted out by the scheduler, and no packet to them is translated.
+    /// Pods that have ended hold none. Of those in the node's own network the scheduler knows what it does: no packet to them is
+    /// translated, so that two of them may share what they say; but a host port of another pod would take theirs.
     private static func hostPorts(_ set: ManifestSet) -> [ManifestFault] {
         var claims = Claims<HostPort, Holder>()
-        for pod in set.pods where !pod.isFinished && !pod.metadata.isDeleted && !pod.hostNetwork {
+        for pod in set.pods where !pod.isFinished && !pod.metadata.isDeleted {
             guard let node = pod.nodeName else { continue }
             for port in pod.ports {
                 guard let number = port.hostPort else { continue }
@@ -108,7 +108,7 @@ enum PortClaims {
             // Ports on different addresses of the node do not meet; one without an address meets all.
             let groups = Dictionary(grouping: holders, by: \.address)
             let meeting = groups[nil] != nil ? [holders] : groups.values.filter { $0.count > 1 }
-            let faults = meeting.compactMap { holders in
+            let faults = meeting.filter { $0.contains { !$0.pod.hostNetwork } }.compactMap { holders in
                 holders.last.map { hostPortFault(key, last: $0.pod, others: holders.dropLast().map(\.pod)) }
             }
             return faults.sorted { $0.description < $1.description }
