@@ -148,6 +148,11 @@ struct ConfigurationFaultTests {
     ])
     func blocksThatOverlap(_ wrong: FaultCase) { #expect(faults(with: wrong.text) == wrong.faults) }
 
+    @Test func theNodeIsNoService() {
+        let text = "node: {name: a, addresses: [192.0.2.1, 10.96.0.4]}\ncluster: {serviceCIDR: 10.96.0.0/16}"
+        #expect(faults(text) == ["node.addresses[1]: 10.96.0.4 is in cluster.serviceCIDR (10.96.0.0/16)"])
+    }
+
     @Test func theClustersDNSIsNotTheNode() {
         let text = "node: {name: a, addresses: [192.0.2.1, 192.0.2.10]}\ncluster: {dnsAddress: 192.0.2.10}"
         #expect(faults(text) == ["cluster.dnsAddress: 192.0.2.10 is an address of the node"])

@@ -138,6 +138,13 @@ struct ConflictTests {
         #expect(outcome.faults.count == 1)
         #expect(outcome.faults.allSatisfy { $0.contains("10.244.3.0/24 overlaps 10.244.0.0/16 of Node a") })
         #expect(Outcome(node("a", "10.96.5.0/24")).faults.allSatisfy { $0.contains("overlaps the ClusterIPs") })
+        let inside = node("a", "10.245.0.0/24").replacing(
+            "10.245.0.0/24}}",
+            with: "10.245.0.0/24}, status: {addresses: [{type: InternalIP, address: 10.96.0.4}]}}"
+        )
+        let found = Outcome(inside).faults
+        #expect(found.count == 1)
+        #expect(found.allSatisfy { $0.contains("status.addresses[0].address: 10.96.0.4 lies among the ClusterIPs") })
     }
 
     @Test("external names in a circle")

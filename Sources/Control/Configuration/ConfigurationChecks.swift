@@ -30,6 +30,10 @@ extension ConfigurationReader {
                 settings.fault(later.name, "\(later.block) overlaps \(earlier.name) (\(earlier.block))")
             }
         }
+        for (index, address) in configuration.node.addresses.enumerated() {
+            guard let services = cluster.serviceCIDR, services.contains(address) else { continue }
+            settings.fault("node.addresses[\(index)]", "\(address) is in cluster.serviceCIDR (\(services))")
+        }
         let loop = configuration.node.loopAddress
         if configuration.node.addresses.contains(loop) {
             settings.fault("node.loopAddress", "\(loop) is an address of the node")

@@ -28,6 +28,20 @@ enum PrefixOverlaps {
                 )
             }
         }
+        for node in set.nodes {
+            for (index, entry) in node.addresses.enumerated() {
+                guard let address = entry.address, let services = rules.serviceBlock(of: address) else { continue }
+                result.append(
+                    ManifestFault(
+                        .error,
+                        of: node,
+                        field: "status.addresses[\(index)].address",
+                        value: "\(address)",
+                        expectation: "lies among the ClusterIPs (\(services))"
+                    )
+                )
+            }
+        }
         // Two blocks overlap if one lies in the other; by address and length, a block comes after all that hold it.
         var holders: [(node: Node, block: IPv4Prefix)] = []
         let sorted = blocks.sorted {
