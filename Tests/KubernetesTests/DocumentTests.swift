@@ -89,6 +89,22 @@ struct DocumentTests {
         #expect(names == ["a.yml", "b/b.yaml", "b/c.json"])
     }
 
+    @Test("a pipe or a device in a directory is a fault, and not waited for", .timeLimit(.minutes(1)))
+    func specialFiles() throws {
+        let root = FileManager.default.temporaryDirectory.appending(path: "culvert-\(UUID().uuidString)")
+        defer { try? FileManager.default.removeItem(at: root) }
+        try FileManager.default.createDirectory(at: root, withIntermediateDirectories: true)
+        let pipe = root.appending(path: "a.yaml").path
+        try #require(unsafe mkfifo(pipe, 0o600) == 0)
+        func faults() -> [ManifestFault] {
+            #expect(throws: ManifestError.self) { try ManifestLoader.load([root.path], rules: cluster) }?.faults ?? []
+        }
+        #expect(faults().map(\.description) == ["\(pipe): is no ordinary file"])
+        try FileManager.default.removeItem(atPath: pipe)
+        try FileManager.default.createSymbolicLink(atPath: pipe, withDestinationPath: "/dev/zero")
+        #expect(faults().map(\.description) == ["\(pipe): is no ordinary file"])
+    }
+
     @Test("what cannot be read is a fault")
     func missing() {
         let faults = #expect(throws: ManifestError.self) {

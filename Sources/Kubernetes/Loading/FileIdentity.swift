@@ -9,6 +9,8 @@ struct FileIdentity: Hashable, Sendable {
     private var modified: Int64
     private var changed: Int64
     let isDirectory: Bool
+    /// Whether it is an ordinary file: to read a pipe may take for ever.
+    let isRegular: Bool
 
     /// The state of the file that a path leads to, links followed; nil if there is none.
     init?(path: String) {
@@ -33,6 +35,7 @@ struct FileIdentity: Hashable, Sendable {
         modified = nanoseconds(status.st_mtim)
         changed = nanoseconds(status.st_ctim)
         isDirectory = status.st_mode & S_IFMT == S_IFDIR
+        isRegular = status.st_mode & S_IFMT == S_IFREG
     }
 
     /// Whether the file had been left alone for a while at a point in time, in nanoseconds since 1970.

@@ -40,6 +40,10 @@ enum ManifestFiles {
                 } else if let dot = name.lastIndex(of: "."),
                     extensions.contains(String(name[name.index(after: dot)...]))
                 {
+                    // Whoever means a pipe names it; one in a directory would hold up all that reads it.
+                    if identity?.isRegular == false {
+                        return ([], ManifestFault(file: entry, expectation: "is no ordinary file"))
+                    }
                     files.append(Found(path: entry, identity: identity))
                 }
             }
