@@ -76,7 +76,15 @@ package struct Pipeline: ~Copyable {
 
     /// Decides about all packets of a batch and rewrites them in place; what leaves is in `batch.emissions`.
     package mutating func process(_ batch: inout Batch) {
-        parse(&batch)
+        var tally = Tally()
+        prepare(&batch, &tally)
+        process(&batch, from: 0, &tally)
+        tally.add(to: &counters, &programs)
+    }
+
+    /// The passes over a batch that change no map: parses all packets, and asks for what they will look at.
+    func prepare(_ batch: inout Batch, _ tally: inout Tally) {
+        parse(&batch, &tally)
         for number in 0..<batch.count { flows.index.prefetch(batch.packets[number].hash) }
         var strangers = 0
         for number in 0..<batch.count {
@@ -87,19 +95,19 @@ package struct Pipeline: ~Copyable {
             }
         }
         if strangers > 0 { anticipate(&batch) }
-        var tally = ShortWayTally()
-        for number in 0..<batch.count {
-            if translateEstablished(number, &batch, &tally) {
+        tally.received &+= batch.count
+    }
+
+    /// Decides about the packets from a number on, one after the other.
+    mutating func process(_ batch: inout Batch, from first: Int, _ tally: inout Tally) {
+        for number in first..<batch.count {
+            let way = translateEstablished(number, &batch, &tally)
+            if way == .sent || way == .notPlain && updateEstablished(number, &batch, &tally) {
                 batch.emitFrame(number)
             } else {
                 decide(number, &batch)
             }
         }
-        counters.received &+= UInt64(truncatingIfNeeded: batch.count)
-        tally.add(to: &counters)
-        programs.add(.parse, batch.count)
-        programs.add(.track, tally.packets)
-        programs.add(.translate, tally.packets)
     }
 
     /// The way of a packet that is not simply the next one of an established flow, stage by stage.

@@ -59,6 +59,14 @@
         }
     }
 
+    /// The address of the element with a 32-bit number, for elements that several threads share by a lock of their own.
+    ///
+    /// Traps outside `0..<count`.
+    @inlinable public func address(of number: UInt32) -> UnsafeMutablePointer<Element> {
+        precondition(Int(number) < count)
+        return unsafe base + Int(number)
+    }
+
     /// Asks the processor to load the cache lines of the element at `index`, two at most; harmless for any index.
     @inlinable public func prefetch(_ index: Int) {
         guard UInt(bitPattern: index) < UInt(bitPattern: count) else { return }

@@ -52,6 +52,11 @@ public struct Slab<Element: SlabElement>: ~Copyable {
         _modify { yield &elements[number] }
     }
 
+    /// The address of an element; see `FixedArray.address(of:)`.
+    @inlinable public func address(of number: UInt32) -> UnsafeMutablePointer<Element> {
+        unsafe elements.address(of: number)
+    }
+
     /// Asks the processor to load the first cache line of an element; harmless for any number.
     @inlinable public func prefetch(_ number: UInt32) { elements.prefetch(Int(number)) }
 

@@ -71,7 +71,8 @@ struct FlowTracker: ~Copyable {
     /// Enters a packet of an existing flow that changes nothing but numbers, whose transport header is at `place` of
     /// `frame`, `length` bytes with what it carries.
     ///
-    /// False, with nothing changed, when it needs a closer look: then `update` is to be asked.
+    /// The flow's `deadline` is left to the caller. False, with nothing changed, when it needs a closer look: then `update`
+    /// is to be asked.
     @inline(__always) static func advance(
         _ flow: inout Flow,
         _ direction: FlowDirection,
@@ -80,10 +81,11 @@ struct FlowTracker: ~Copyable {
         length: Int,
         flags: TCPFlags,
         now: UInt64,
-        _ durations: SteadyDurations
+        _ durations: SteadyDurations,
+        deadline: inout UInt64
     ) -> Bool {
         if flow.state == .replied {
-            flow.deadline = now &+ durations.replied
+            deadline = now &+ durations.replied
             return true
         }
         // Both sides are known, nothing was let through that is still to be answered, and no SACK block can be there.
@@ -96,7 +98,7 @@ struct FlowTracker: ~Copyable {
         guard segment.optionsLength == 0 || TCPOptions.areTimestampsOnly(frame, segment.options),
             flow.windows.advance(direction, segment)
         else { return false }
-        flow.deadline = now &+ durations.established
+        deadline = now &+ durations.established
         return true
     }
 

@@ -69,7 +69,8 @@ extension Pipeline {
             for (offset, byte) in fragment.bytes.enumerated() { frame.store8(byte, at: offset) }
         }
         _ = batch.append(fragment.packet)
-        parse(&batch)
+        var tally = Tally()
+        parse(&batch, &tally)
         var packet = batch.packets[0]
         guard packet.hasAddresses, packet.reason == .none, packet.defect == .none, packet.fragment.offset > 0,
             Int(packet.length) == fragment.bytes.count, packet.transport == key.transport,

@@ -10,17 +10,22 @@ internal import Wire
 
 extension Pipeline {
     /// Parses all packets of a batch and computes the hashes of their tuples.
-    mutating func parse(_ batch: inout Batch) {
+    func parse(_ batch: inout Batch, _ tally: inout Tally) {
         for number in 0..<batch.count {
             if batch.keepsPreimages {
                 let kept = min(Int(batch.packets[number].length), Batch.preimageLength)
                 batch.preimages.copy(from: batch.frames, number, 0..<kept, to: number, at: 0)
             }
-            parse(&batch.packets[number], &batch.frames, number)
+            parse(&batch.packets[number], &batch.frames, number, &tally)
         }
     }
 
-    @inline(__always) private mutating func parse(_ packet: inout Packet, _ frames: inout FramePool, _ number: Int) {
+    @inline(__always) private func parse(
+        _ packet: inout Packet,
+        _ frames: inout FramePool,
+        _ number: Int,
+        _ tally: inout Tally
+    ) {
         if packet.linkReason != .none {
             packet.reason = packet.linkReason
             return
@@ -51,16 +56,17 @@ extension Pipeline {
             if configuration.takesIngressFromSource {
                 packet.ingress = interfaces.egress(to: packet.tuple.source) ?? packet.ingress
             }
-            try parseBehindAddresses(&packet, &ip)
+            try parseBehindAddresses(&packet, &ip, &tally)
         } catch {
             let reason = Self.reason(of: error, version: version, marks: packet.marks)
             if packet.hasAddresses { packet.defect = reason } else { packet.reason = reason }
         }
     }
 
-    @inline(__always) private mutating func parseBehindAddresses(
+    @inline(__always) private func parseBehindAddresses(
         _ packet: inout Packet,
-        _ ip: inout IPv4Packet
+        _ ip: inout IPv4Packet,
+        _ tally: inout Tally
     ) throws(Malformed) {
         let header = Int(packet.headerLength)
         if header > IPv4Packet.minimumHeaderLength {
@@ -75,9 +81,9 @@ extension Pipeline {
         }
         let carried = Int(packet.totalLength) &- header
         switch packet.transport {
-        case .tcp: try parseTCP(&packet, ip.bytes.bytes, carried: carried)
-        case .udp: try parseUDP(&packet, &ip, carried: carried)
-        case .icmp: try parseICMP(&packet, &ip, carried: carried)
+        case .tcp: try parseTCP(&packet, ip.bytes.bytes, carried: carried, &tally)
+        case .udp: try parseUDP(&packet, &ip, carried: carried, &tally)
+        case .icmp: try parseICMP(&packet, &ip, carried: carried, &tally)
         default: break
         }
         guard packet.hasPorts else { return }
@@ -88,10 +94,11 @@ extension Pipeline {
     }
 
     /// The same checks as those of the view, `TCPSegment.init(validating:wireLength:)`, without making one.
-    @inline(__always) private mutating func parseTCP(
+    @inline(__always) private func parseTCP(
         _ packet: inout Packet,
         _ bytes: RawSpan,
-        carried: Int
+        carried: Int,
+        _ tally: inout Tally
     ) throws(Malformed) {
         let place = Int(packet.headerLength)
         let field = TCPSegment.Field.self
@@ -106,22 +113,28 @@ extension Pipeline {
         } else if !packet.flags.isLegal {
             packet.defect = .malformedTCPFlags
         } else if configuration.verifiesChecksums {
-            verifyTransport(&packet, bytes.extracting(place..<min(place &+ carried, bytes.byteCount)), length: carried)
+            let end = min(place &+ carried, bytes.byteCount)
+            verifyTransport(&packet, bytes.extracting(place..<end), length: carried, &tally)
         }
     }
 
-    @inline(__always) private mutating func parseUDP(
+    @inline(__always) private func parseUDP(
         _ packet: inout Packet,
         _ ip: inout IPv4Packet,
-        carried: Int
+        carried: Int,
+        _ tally: inout Tally
     ) throws(Malformed) {
         guard carried >= UDPDatagram.headerLength else { throw .shortTransport }
         // The length of a fragmented datagram is that of the whole, which is not here.
         let limit = packet.fragment.isFragment ? Int(UInt16.max) : carried
-        read(&packet, try UDPDatagram(validating: ip.payload(), wireLength: limit))
+        read(&packet, try UDPDatagram(validating: ip.payload(), wireLength: limit), &tally)
     }
 
-    @inline(__always) private mutating func read(_ packet: inout Packet, _ datagram: borrowing UDPDatagram) {
+    @inline(__always) private func read(
+        _ packet: inout Packet,
+        _ datagram: borrowing UDPDatagram,
+        _ tally: inout Tally
+    ) {
         packet.tuple.sourcePort = datagram.sourcePort
         packet.tuple.destinationPort = datagram.destinationPort
         packet.hasPorts = true
@@ -129,30 +142,41 @@ extension Pipeline {
         if packet.tuple.destinationPort == 0 {
             packet.defect = .malformedPortZero
         } else if datagram.checksum != 0, configuration.verifiesChecksums {
-            verifyTransport(&packet, datagram.bytes.bytes, length: datagram.length)
+            verifyTransport(&packet, datagram.bytes.bytes, length: datagram.length, &tally)
         }
     }
 
-    private mutating func parseICMP(
+    private func parseICMP(
         _ packet: inout Packet,
         _ ip: inout IPv4Packet,
-        carried: Int
+        carried: Int,
+        _ tally: inout Tally
     ) throws(Malformed) {
         guard carried >= ICMPv4Message.headerLength else { throw .shortTransport }
-        read(&packet, try ICMPv4Message(validating: ip.payload()), carried: carried)
+        read(&packet, try ICMPv4Message(validating: ip.payload()), carried: carried, &tally)
     }
 
-    private mutating func read(_ packet: inout Packet, _ message: borrowing ICMPv4Message, carried: Int) {
+    private func read(
+        _ packet: inout Packet,
+        _ message: borrowing ICMPv4Message,
+        carried: Int,
+        _ tally: inout Tally
+    ) {
         packet.icmpType = message.type
         if message.type.isQuery || message.type.isQueryReply {
             packet.tuple.setIdentifier(message.identifier, isReply: message.type.isQueryReply)
             packet.hasPorts = true
         }
-        if configuration.verifiesChecksums { verifyTransport(&packet, message.bytes.bytes, length: carried) }
+        if configuration.verifiesChecksums { verifyTransport(&packet, message.bytes.bytes, length: carried, &tally) }
     }
 
     /// Counts a checksum that is wrong; a packet that a capture cut, or a fragment, cannot be judged.
-    @inline(__always) private mutating func verifyTransport(_ packet: inout Packet, _ bytes: RawSpan, length: Int) {
+    @inline(__always) private func verifyTransport(
+        _ packet: inout Packet,
+        _ bytes: RawSpan,
+        length: Int,
+        _ tally: inout Tally
+    ) {
         guard !packet.fragment.isFragment, bytes.byteCount >= length else { return }
         var sum = Checksum.sum(bytes, 0..<length)
         if packet.transport != .icmp {
@@ -166,7 +190,7 @@ extension Pipeline {
         }
         if sum != 0xffff {
             packet.marks.insert(.badChecksum)
-            counters.badChecksums &+= 1
+            tally.badChecksums &+= 1
         }
     }
 

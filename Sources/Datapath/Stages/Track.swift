@@ -13,29 +13,42 @@ extension Pipeline {
 
     /// The short way: updates the flow and rewrites the packet, when it is simply the next one of a known flow.
     ///
-    /// Returns false, having changed nothing, in every other case, and when anything about it needs a second look.
-    @inline(__always) mutating func translateEstablished(
+    /// In every other case nothing was changed. Where the maps are `shared` with other workers the record is locked meanwhile.
+    @inline(__always) func translateEstablished(
         _ number: Int,
         _ batch: inout Batch,
-        _ tally: inout ShortWayTally
-    ) -> Bool {
+        _ tally: inout Tally,
+        shared: Bool = false
+    ) -> ShortWay {
         let reference = batch.packets[number].candidate
-        guard !reference.isNone else { return false }
-        let result = Self.translateEstablished(
-            &batch.packets[number],
-            &batch.frames,
-            number,
-            &flows.flows[reference.number],
-            reference.direction,
-            tracker.steady,
-            interfaces,
-            &tally
-        )
-        return result == .sent || (result == .notPlain && updateEstablished(number, &batch, &tally))
+        guard !reference.isNone, batch.packets[number].isPlain else { return .refused }
+        // Safe: the address of a record of the slab, of which nobody else holds more than the lock allows.
+        let flow = unsafe flows.flows.address(of: reference.number)
+        guard unsafe flow.pointee.tuple(reference.direction) == batch.packets[number].tuple,
+            unsafe flow.pointee.transport == batch.packets[number].transport
+        else { return .refused }
+        let deadline = shared ? unsafe FlowLock.acquire(flow) : unsafe flow.pointee.deadline
+        var next = deadline
+        var result = ShortWay.refused
+        if deadline > batch.packets[number].now {
+            result = unsafe Self.translateEstablished(
+                &batch.packets[number],
+                &batch.frames,
+                number,
+                &flow.pointee,
+                reference.direction,
+                tracker.steady,
+                interfaces,
+                &tally,
+                deadline: &next
+            )
+        }
+        if shared { unsafe FlowLock.release(flow, deadline: next) } else { unsafe flow.pointee.deadline = next }
+        return result
     }
 
     /// What came of the short way.
-    private enum ShortWay {
+    enum ShortWay {
         case refused, sent
         /// Nothing was changed yet: the packet may do more to its flow than move numbers on.
         case notPlain
@@ -49,11 +62,9 @@ extension Pipeline {
         _ direction: FlowDirection,
         _ durations: FlowTracker.SteadyDurations,
         _ interfaces: InterfaceTable,
-        _ tally: inout ShortWayTally
+        _ tally: inout Tally,
+        deadline: inout UInt64
     ) -> ShortWay {
-        guard packet.isPlain, flow.tuple(direction) == packet.tuple, flow.transport == packet.transport,
-            flow.deadline > packet.now
-        else { return .refused }
         let egress = flow.egress(direction)
         // A packet that comes in where answers to it go out has the source that the flow began with.
         guard packet.ingress == flow.ingress(direction),
@@ -68,7 +79,8 @@ extension Pipeline {
             length: Int(packet.totalLength) &- IPv4Packet.minimumHeaderLength,
             flags: packet.flags,
             now: packet.now,
-            durations
+            durations,
+            deadline: &deadline
         )
         if !isPlain { return .notPlain }
         finish(&packet, &frames, number, &flow, direction, &tally)
@@ -76,10 +88,10 @@ extension Pipeline {
     }
 
     /// The short way of a packet that does more to its flow than move numbers on.
-    @inline(never) private mutating func updateEstablished(
+    @inline(never) mutating func updateEstablished(
         _ number: Int,
         _ batch: inout Batch,
-        _ tally: inout ShortWayTally
+        _ tally: inout Tally
     ) -> Bool {
         let reference = batch.packets[number].candidate
         let state = flows.flows[reference.number].state
@@ -111,7 +123,7 @@ extension Pipeline {
         _ number: Int,
         _ flow: inout Flow,
         _ direction: FlowDirection,
-        _ tally: inout ShortWayTally
+        _ tally: inout Tally
     ) {
         flow.describe(&packet, direction)
         flow.counts.count(direction, length: Int(packet.totalLength))
@@ -194,32 +206,5 @@ extension Pipeline {
         flows.flows[reference.number].counts.count(direction, length: Int(packet.totalLength))
         if isLocal { return leaveToNode(&packet, number, &batch) }
         return send(&packet, along: reference, number, &batch)
-    }
-}
-
-/// What the packets of a batch that took the short way add to the counters.
-struct ShortWayTally {
-    private var forwarded: (packets: Int, bytes: Int) = (packets: 0, bytes: 0)
-    private var passed: (packets: Int, bytes: Int) = (packets: 0, bytes: 0)
-    var invalidSegments: UInt64 = 0
-
-    @inline(__always) mutating func count(isTranslated: Bool, length: Int) {
-        if isTranslated {
-            forwarded.packets &+= 1
-            forwarded.bytes &+= length
-        } else {
-            passed.packets &+= 1
-            passed.bytes &+= length
-        }
-    }
-
-    /// All packets.
-    var packets: Int { forwarded.packets &+ passed.packets }
-
-    /// Adds the numbers to those of the worker.
-    func add(to counters: inout Counters) {
-        counters.count(.forward, packets: forwarded.packets, bytes: forwarded.bytes)
-        counters.count(.pass, packets: passed.packets, bytes: passed.bytes)
-        counters.invalidSegments &+= invalidSegments
     }
 }

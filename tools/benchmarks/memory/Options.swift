@@ -8,6 +8,10 @@ struct Options {
     /// How many packets a round measures at least.
     var packets = 250_000
     var rounds = 15
+    /// How many workers use the pipeline at the same time.
+    var workers = 1
+    /// Whether every worker uses all flows, and not only its own.
+    var sharesFlows = false
 
     /// Nil when an argument is not understood.
     init?(_ arguments: [String]) {
@@ -25,6 +29,8 @@ struct Options {
             case "--services": services = number
             case "--packets": packets = number
             case "--rounds": rounds = number
+            case "--workers": workers = number
+            case "--shared": sharesFlows = number == 1
             default: return nil
             }
         }

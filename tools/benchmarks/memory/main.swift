@@ -1,8 +1,9 @@
-// ns per packet of the pipeline in memory: no device, no trace, one core.
+// ns per packet of the pipeline in memory: no device, no trace.
 //
 //     culvert-bench [--case established|reply|masquerade|new|direct|malformed] [--flows N] [--services N]
 //                   [--packets N] [--rounds N]
 //     culvert-bench ports
+//     culvert-bench workers [--workers N] [--shared 1] …      several workers that use one pipeline
 //
 // Prints one JSON object: what was measured, and for each round the ns of processor time per packet of filling frames
 // alone and of filling and processing them. tools/bench runs it.
@@ -19,9 +20,14 @@ if CommandLine.arguments.dropFirst().elementsEqual(["ports"]) {
     measurePorts()
     exit(0)
 }
-guard let options = Options(CommandLine.arguments) else {
+let isOfWorkers = CommandLine.arguments.dropFirst().first == "workers"
+guard let options = Options(isOfWorkers ? Array(CommandLine.arguments.dropFirst()) : CommandLine.arguments) else {
     print("culvert-bench: the arguments are not understood; see the beginning of tools/benchmarks/memory/main.swift")
     exit(2)
+}
+if isOfWorkers {
+    measureWorkers(options)
+    exit(0)
 }
 var measurement = Measurement(options)
 measurement.run()
