@@ -163,7 +163,9 @@ struct DropReasonTests {
         Cause(
             reason: .conntrackTableFull,
             input: Feed(plain),
-            before: [Feed(tcp(W.client, 9, to: W.outside, 9, .ack))],
+            before: [
+                Feed(tcp(W.client, 9, to: W.outside, 9, .ack)), Feed(tcp(W.outside, 9, to: W.client, 9, .ack)),
+            ],
             change: { $0.configuration.conntrackCapacity = 1 }
         ),
         Cause(

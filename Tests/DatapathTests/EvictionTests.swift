@@ -32,6 +32,7 @@ struct EvictionTests {
             harness.send(udp(W.outside, 9, to: W.client, port))
         case .established:
             harness.send(tcp(W.client, port, to: W.outside, 9, .ack))
+            harness.send(tcp(W.outside, 9, to: W.client, port, .ack))
         }
     }
 
@@ -49,7 +50,7 @@ struct EvictionTests {
             expected[eviction] += 1
             #expect(harness.pipeline.counters.evictions == expected)
         }
-        let refused = harness.send(tcp(W.client, 200, to: W.outside, 9, .ack))
+        let refused = harness.send(tcp(W.client, 200, to: W.outside, 9))
         #expect(refused.summary == "drop ct.table_full new" && refused.sent.isEmpty)
         let counters = harness.pipeline.counterSnapshot
         #expect(counters.insertionsFailed == 1 && counters.evictions.total == 4)
@@ -127,12 +128,34 @@ struct EvictionTests {
         world.configuration.midstream = .pickup
         let harness = DatapathHarness(world, batchSize: batchSize)
         harness.send((1...200).map { Feed(tcp(W.client, UInt16($0), to: W.vip, 80, .ack)) })
+        harness.send((1...200).map { Feed(tcp(W.backend, 8080, to: W.client, UInt16($0), .ack)) })
         // Idle for hours, as a shell of an operator is: within its timeout nothing ends it.
         let flood = (0..<2000).map { Feed(tcp(W.client, UInt16(1000 + $0), to: W.vip, 80), at: 40000) }
         #expect(harness.send(flood).allSatisfy { $0.reason == .conntrackTableFull })
         let next = harness.send((1...200).map { Feed(tcp(W.client, UInt16($0), to: W.vip, 80, .ack), at: 40001) })
         #expect(next.map(\.packet.flow) == (1...200).map { UInt64($0) })
         #expect(next.allSatisfy { $0.verdict == .forward })
+    }
+
+    /// In the kernel such flows are not ASSURED: who sends ACKs from made-up ports would fill the table for a day.
+    @Test("a table full of ACKs that nobody has answered takes new connections, and keeps those that were answered")
+    func unansweredPickups() {
+        let harness = DatapathHarness(world(64))
+        open(.established, 1, harness)
+        harness.send((100..<400).map { Feed(tcp(W.client, $0, to: W.outside, 9, .ack)) })
+        #expect(harness.flows.count == 64 && harness.pipeline.counters.evictions[.unreplied] == 237)
+        #expect(harness.pipeline.counterSnapshot.classes[.established] == 1)
+        for port in UInt16(500)..<600 {
+            #expect(harness.send(tcp(W.client, port, to: W.vip, 80)).summary == "forward - new")
+            let answer = harness.send(tcp(W.backend, 8080, to: W.client, port, [.syn, .ack]))
+            #expect(answer.summary == "forward - reply")
+        }
+        #expect(harness.send(tcp(W.client, 1, to: W.outside, 9, .ack)).packet.flow == 1)
+        // An answer is all it takes: then the connection stays.
+        #expect(harness.areClassesRight)
+        harness.send(tcp(W.client, 700, to: W.outside, 9, .ack))
+        harness.send(tcp(W.outside, 9, to: W.client, 700, .ack))
+        #expect(harness.pipeline.counterSnapshot.classes[.established] == 2 && harness.areClassesRight)
     }
 
     @Test("a flow that was given up is as if it had never been")

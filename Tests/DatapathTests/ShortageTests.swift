@@ -16,7 +16,10 @@ struct ShortageTests {
     }
 
     private func fill(_ harness: DatapathHarness) {
-        for port in UInt16(1)...10 { harness.send(tcp(W.outside, port, to: W.client, 9, .ack)) }
+        for port in UInt16(1)...10 {
+            harness.send(udp(W.outside, port, to: W.client, 9))
+            harness.send(udp(W.client, 9, to: W.outside, port))
+        }
     }
 
     private func refused(_ port: UInt16) -> [UInt8] { udp(W.client, port, to: W.vip, 53) }

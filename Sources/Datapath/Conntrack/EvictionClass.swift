@@ -6,7 +6,7 @@ package enum EvictionClass: UInt8, Sendable, CaseIterable, BitwiseCopyable {
     case closed
     /// TCP of which one side has ended.
     case closing
-    /// UDP that nobody has answered, and ICMP queries.
+    /// UDP that nobody has answered, ICMP queries, and TCP that was picked up and whose other side was never seen.
     case unreplied
     /// UDP that was answered; never evicted.
     case replied

@@ -59,8 +59,8 @@ package enum FlowState: UInt8, Sendable, CaseIterable, BitwiseCopyable {
         }
     }
 
-    /// What the flow is worth when room is needed.
-    var evictionClass: EvictionClass {
+    /// What a flow is worth in this state when room is needed, if its other side was seen; see `Flow.evictionClass`.
+    fileprivate var evictionClass: EvictionClass {
         switch self {
         case .none, .synSent, .synSent2, .synReceived: .halfOpen
         case .lastAck, .timeWait, .close: .closed
@@ -69,6 +69,16 @@ package enum FlowState: UInt8, Sendable, CaseIterable, BitwiseCopyable {
         case .replied: .replied
         case .established: .established
         }
+    }
+}
+
+extension Flow {
+    /// What the flow is worth when room is needed.
+    ///
+    /// A connection that was picked up from one side's word alone is not established to anybody else: as in the kernel,
+    /// where it is not ASSURED, it gives way. Else whoever sends ACKs from made-up ports could fill the table for a day.
+    var evictionClass: EvictionClass {
+        state == .established && !flags.contains(.seenReply) ? .unreplied : state.evictionClass
     }
 }
 

@@ -120,21 +120,21 @@ package struct FlowTable: ~Copyable {
         enterClass(number)
     }
 
-    /// Follows a flow whose state was `old`, and which until now was to end at `deadline`.
-    mutating func follow(_ number: UInt32, from old: FlowState, deadline: UInt64) {
+    /// Follows a flow that was in class `old`, and which until now was to end at `deadline`.
+    mutating func follow(_ number: UInt32, from old: EvictionClass, deadline: UInt64) {
         // A later deadline needs nothing: the wheel looks at it when the earlier one comes.
         if flows[number].deadline < deadline {
             wheel.remove(number, in: &flows)
             wheel.insert(number, in: &flows)
         }
-        if flows[number].state.evictionClass != old.evictionClass {
-            leaveClass(number, old.evictionClass)
+        if flows[number].evictionClass != old {
+            leaveClass(number, old)
             enterClass(number)
         }
     }
 
     mutating func enterClass(_ number: UInt32) {
-        let eviction = flows[number].state.evictionClass
+        let eviction = flows[number].evictionClass
         lists.enter(number, eviction)
         if eviction == .halfOpen { halfOpen.add(hash(flows[number].original.source)) }
     }
@@ -151,7 +151,7 @@ package struct FlowTable: ~Copyable {
         var number: UInt32 = 1
         while number < flows.highWater {
             if flows[number].transport.rawValue != 0 {
-                let eviction = flows[number].state.evictionClass
+                let eviction = flows[number].evictionClass
                 found[eviction] &+= 1
                 if eviction == .halfOpen && halfOpenCount(flows[number].original.source) == 0 { halfOpenSources += 1 }
             }
@@ -161,7 +161,7 @@ package struct FlowTable: ~Copyable {
             var listed: UInt64 = 0
             var next = lists.oldest(eviction)
             while next != 0 && listed <= found[eviction] {
-                guard flows[next].state.evictionClass == eviction else { return false }
+                guard flows[next].evictionClass == eviction else { return false }
                 listed &+= 1
                 next = lists.following(next)
             }
@@ -206,7 +206,7 @@ package struct FlowTable: ~Copyable {
 
     /// Takes a flow out whose time is over.
     private mutating func expire(_ number: UInt32) {
-        expirations[flows[number].state.evictionClass] &+= 1
+        expirations[flows[number].evictionClass] &+= 1
         remove(number)
     }
 
@@ -220,7 +220,7 @@ package struct FlowTable: ~Copyable {
         ports.remove(original, transport)
         ports.remove(reply, transport)
         wheel.remove(number, in: &flows)
-        leaveClass(number, flows[number].state.evictionClass)
+        leaveClass(number, flows[number].evictionClass)
         flows[number].transport = TransportProtocol(rawValue: 0)
         flows[number].state = .none
         storeFence()

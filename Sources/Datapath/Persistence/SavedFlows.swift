@@ -60,14 +60,14 @@ extension FlowTable {
                 let position = Int(decoder.get(UInt32.self))
                 guard decoder.isWhole, position < count else { return decoder.refuse() }
                 let number = UInt32(position + 1)
-                guard flows[number].state.evictionClass == eviction, !lists.contains(number, eviction) else {
+                guard flows[number].evictionClass == eviction, !lists.contains(number, eviction) else {
                     return decoder.refuse()
                 }
                 enterClass(number)
                 left -= 1
             }
         }
-        for number in 1..<UInt32(count + 1) where !flows[number].state.evictionClass.isEvictable {
+        for number in 1..<UInt32(count + 1) where !flows[number].evictionClass.isEvictable {
             enterClass(number)
             left -= 1
         }

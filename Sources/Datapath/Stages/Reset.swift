@@ -37,7 +37,7 @@ extension Pipeline {
         batch.emit(onward)
 
         tracker.close(&flows.flows[reference.number], now: packet.now)
-        flows.follow(reference.number, from: flow.state, deadline: flow.deadline)
+        flows.follow(reference.number, from: flow.evictionClass, deadline: flow.deadline)
         return Outcome(verdict: .reject, reason: .conntrackReset)
     }
 

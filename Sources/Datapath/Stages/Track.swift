@@ -97,6 +97,7 @@ extension Pipeline {
         let state = flows.flows[reference.number].state
         if state.isReusable && batch.packets[number].flags.contains(.syn) { return false }
         if flows.flows[reference.number].flags.contains(.orphaned) { return false }
+        let eviction = flows.flows[reference.number].evictionClass
         let deadline = flows.flows[reference.number].deadline
         let judgment = judge(&batch.packets[number], reference, number, &batch.frames)
         if judgment == .invalid {
@@ -112,7 +113,7 @@ extension Pipeline {
             &tally
         )
         if judgment == .invalid { batch.packets[number].conntrack = .invalid }
-        flows.follow(reference.number, from: state, deadline: deadline)
+        flows.follow(reference.number, from: eviction, deadline: deadline)
         return true
     }
 
@@ -194,7 +195,7 @@ extension Pipeline {
         // What the node itself has begun comes back to it, and is routed no further.
         let isLocal = !flows.flows[reference.number].isTranslated && packet.egress == interfaces.host
         if !isLocal, let outcome = checkForwarding(&packet, number, &batch) { return outcome }
-        let state = flows.flows[reference.number].state
+        let eviction = flows.flows[reference.number].evictionClass
         let deadline = flows.flows[reference.number].deadline
         let judgment = judge(&packet, reference, number, &batch.frames)
         if judgment == .invalid {
@@ -202,7 +203,7 @@ extension Pipeline {
             counters.invalidSegments &+= 1
             if configuration.strict { return .drop(.conntrackInvalid) }
         }
-        flows.follow(reference.number, from: state, deadline: deadline)
+        flows.follow(reference.number, from: eviction, deadline: deadline)
         flows.flows[reference.number].counts.count(direction, length: Int(packet.totalLength))
         if isLocal { return leaveToNode(&packet, number, &batch) }
         return send(&packet, along: reference, number, &batch)
