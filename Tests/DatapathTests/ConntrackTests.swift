@@ -213,4 +213,47 @@ struct UnsentTests {
         #expect(stray.reason == .icmpUnrelated)
         #expect(stray.sent.isEmpty)
     }
+
+    /// The kernel calls such a RST INVALID and passes it on.
+    @Test("a RST of no connection opens none, and is in nobody's way", arguments: [false, true])
+    func loneReset(strict: Bool) {
+        var world = World()
+        world.configuration.strict = strict
+        world.configuration.conntrackCapacity = 2
+        let harness = DatapathHarness(world)
+        for flags in [TCPFlags.rst, [.rst, .ack]] {
+            let input = tcp(W.backend, 8080, to: W.client, 40000, flags)
+            let treatment = harness.send(input)
+            #expect(treatment.summary == "pass - untracked" && treatment.packet.flow == 0)
+            #expect(issues(in: treatment.only, .unchanged(since: input), .timeToLive(63), .validChecksums) == [])
+            #expect(harness.send(tcp(W.client, 40000, to: W.vip, 80, flags)).reason == .conntrackNoState)
+            #expect(harness.send(tcp(W.client, 40000, to: W.node, 1, flags)).verdict == .local)
+        }
+        #expect(harness.flows.isEmpty)
+        // Its receiver can connect to its sender, with the same ports, and through a Service as well.
+        #expect(harness.send(tcp(W.client, 40000, to: W.backend, 8080)).summary == "pass - new")
+        #expect(harness.send(tcp(W.backend, 8080, to: W.client, 40000, [.syn, .ack])).summary == "pass - reply")
+        #expect(harness.send(tcp(W.client, 40000, to: W.backend, 8080, .ack)).summary == "pass - established")
+        // Where a Service takes TCP in its middle, it is the choice of a backend that says where the RST goes.
+        world.configuration.midstream = .pickup
+        let picking = DatapathHarness(world)
+        #expect(picking.send(tcp(W.client, 40000, to: W.vip, 80, .rst)).summary == "forward - new")
+    }
+
+    @Test("a RST of no connection passes in fragments")
+    func loneResetInFragments() {
+        var builder = PacketBuilder(from: W.outside, to: W.client)
+        builder.identification = 9
+        let segment = Array(
+            tcp(W.outside, 80, to: W.client, 40000, .rst, payload: [UInt8](repeating: 1, count: 500))[20...]
+        )
+        for isReversed in [false, true] {
+            let harness = DatapathHarness()
+            var parts = builder.fragments(.tcp, payload: segment, size: 200)
+            if isReversed { parts.reverse() }
+            let treatments = harness.send(parts.map { Feed($0) })
+            #expect(reassemble(treatments.flatMap(\.sent).map(\.bytes))?.count == 20 + segment.count)
+            #expect(harness.flows.isEmpty && harness.accountingIssues == [])
+        }
+    }
 }

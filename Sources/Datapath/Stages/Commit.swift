@@ -1,14 +1,17 @@
 internal import Tables
 internal import Wire
 
-// Stage "commit" (hook egress): the flow of a packet that is going to be sent enters the table, or nothing does. What has
-// no ports is sent on without one.
+// Stage "commit" (hook egress): the flow of a packet that is going to be sent enters the table, or nothing does. What
+// begins no flow is sent on without one.
 
 extension Pipeline {
     /// Enters the flow of a new packet, and sends the packet.
     mutating func commit(_ packet: inout Packet, _ number: Int, _ batch: inout Batch) -> Outcome {
         programs.add(.commit)
-        guard packet.hasPorts else { return sendUntracked(&packet, number, &batch) }
+        guard Self.beginsFlow(&packet) else {
+            packet.conntrack = .untracked
+            return sendUntracked(&packet, number, &batch)
+        }
         expire(now: packet.now, budget: 64)
         guard let flow = enter(&packet) else { return .drop(.conntrackTableFull) }
         counters.flowsCreated &+= 1
@@ -35,6 +38,15 @@ extension Pipeline {
         packet.flow = flows.flows[flow].identifier
         packet.conntrack = .new
         return send(&packet, along: FlowReference(flow, .original), number, &batch)
+    }
+
+    /// Whether a packet without a flow begins one: what has ports does, but for a RST, which only ends connections.
+    ///
+    /// Such a RST is INVALID to nf_conntrack too, and goes on as it is. In a table it would be in the way of a connection
+    /// that the other side begins. Towards a Service that takes TCP in its middle it is what says where the RST goes.
+    static func beginsFlow(_ packet: inout Packet) -> Bool {
+        packet.hasPorts
+            && (packet.transport != .tcp || !packet.flags.contains(.rst) || packet.frontend != .none)
     }
 
     /// A record for a new flow; a full table clears away what is over, then gives up what matters less.

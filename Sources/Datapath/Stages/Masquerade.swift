@@ -14,7 +14,7 @@ extension Pipeline {
             sent.destinationPort = packet.backend.port
         }
         packet.translated = sent
-        guard packet.hasPorts else { return nil }
+        guard Self.beginsFlow(&packet) else { return nil }
         let address = masqueradeAddress(&packet)
         packet.masquerade = address != nil
         if let address {
