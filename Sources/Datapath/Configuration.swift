@@ -57,7 +57,7 @@ package struct DatapathConfiguration: Sendable {
     package var fragmentCapacity = 32768
     /// How long flows and incomplete datagrams are kept.
     package var timeouts = Timeouts()
-    /// Whether TCP, UDP and ICMP checksums are verified and bad ones counted.
+    /// Whether TCP and UDP checksums are verified and bad ones counted; those of ICMP always are.
     package var verifiesChecksums = false
     /// Whether packets come without an interface, as from a capture: then it is the one that leads to their source.
     package var takesIngressFromSource = false

@@ -135,15 +135,26 @@ struct RelatedTests {
         #expect(harness.send(udp(W.client, 40000, to: W.vip, 53), at: 20).packet.backend.port == 5353)
     }
 
-    @Test("an error with a wrong ICMP checksum stays wrong")
-    func badChecksum() {
-        let harness = DatapathHarness()
-        guard let sent = harness.send(udp(W.client, 40000, to: W.vip, 53)).only else { return }
+    @Test(
+        "an error with a wrong ICMP checksum goes nowhere, whether other checksums are verified or not",
+        arguments: [false, true]
+    )
+    func badChecksum(verifies: Bool) {
+        var world = World()
+        world.configuration.verifiesChecksums = verifies
+        let harness = DatapathHarness(world)
+        guard let sent = harness.send(udp(W.client, 40000, to: W.vip, 53)).only else {
+            Issue.record("nothing was sent")
+            return
+        }
         var error = icmpError(W.router, to: W.client, about: sent.bytes)
         error[22] ^= 1
         let treatment = harness.send(error)
-        #expect(treatment.only.flatMap { Dissection($0.bytes)?.isTransportChecksumValid } == false)
-        #expect(issues(in: treatment.only, .to(W.client)) == [])
+        #expect(treatment.reason == .checksumL4 && treatment.sent.isEmpty)
+        var ping = echo(W.outside, to: W.node)
+        ping[22] ^= 1
+        #expect(harness.send(ping).reason == .checksumL4)
+        #expect(harness.pipeline.counters.badChecksums == 2)
     }
 
     @Test("what is no Service's and belongs to no flow is plain traffic")

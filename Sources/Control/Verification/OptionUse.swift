@@ -1,8 +1,9 @@
 internal import Datapath
+internal import Wire
 
 /// Which records have comments and verdict options: a trace has them wherever they belong, or nowhere.
 ///
-/// In the same way a datapath verifies checksums, and then answers no packet whose checksum is wrong, or it trusts them.
+/// In the same way a datapath verifies the checksums of TCP and UDP, and then answers no packet whose checksum is wrong, or it trusts them.
 /// The records without are kept with their text up to the limit of a report; whether they count is known at the end.
 struct OptionUse {
     private var verdicts: UInt64 = 0
@@ -15,7 +16,8 @@ struct OptionUse {
     /// The record in which a packet ends: the place of the verdict.
     mutating func end(_ sighting: Sighting) {
         if sighting.comment != nil { comments += 1 }
-        if sighting.comment?.reason == .checksumL4 { verifiesChecksums = true }
+        // Those of ICMP are verified always.
+        if sighting.comment?.reason == .checksumL4, sighting.ip?.transport != .icmp { verifiesChecksums = true }
         if sighting.verdictCode != nil {
             verdicts += 1
         } else if withoutVerdict.count < VerificationReport.limit {

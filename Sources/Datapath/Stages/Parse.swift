@@ -167,7 +167,9 @@ extension Pipeline {
             packet.tuple.setIdentifier(message.identifier, isReply: message.type.isQueryReply)
             packet.hasPorts = true
         }
-        if configuration.verifiesChecksums { verifyTransport(&packet, message.bytes.bytes, length: carried, &tally) }
+        // Always, as in the kernel (nf_conntrack_icmp_error): what a damaged error quotes means nothing (RFC 5508 REQ-3), and
+        // nobody leaves the checksums of ICMP to a device.
+        verifyTransport(&packet, message.bytes.bytes, length: carried, &tally)
     }
 
     /// Counts a checksum that is wrong; a packet that a capture cut, or a fragment, cannot be judged.
