@@ -22,14 +22,17 @@ extension TimerWheel {
         }
     }
 
-    /// Enters the elements 1 to `count` of a slab, which are in no slot, as they stood; each must stand in one.
+    /// Enters the elements 1 to `count` of a slab, which are in no slot, as they stood at a time, `now`; each must stand in one.
     public mutating func restore<Element: TimerElement>(
         _ slab: inout Slab<Element>,
         count: Int,
-        from decoder: inout StateDecoder
+        from decoder: inout StateDecoder,
+        now: UInt64
     ) {
         isStarted = decoder.getBool()
         current = decoder.get()
+        // A wheel that is ahead of its time would clear nothing away until then.
+        decoder.require(current <= now >> Self.tickShift)
         var left = count
         for slot in 0..<heads.count {
             let members = (0..<decoder.getCount(limit: left, size: 4)).map { _ in Int(decoder.get(UInt32.self)) }

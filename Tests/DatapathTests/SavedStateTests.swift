@@ -30,7 +30,7 @@ struct SavedStateTests {
             var found = first.send(Array(feeds[..<place]))
             let state = first.savedState
             let second = DatapathHarness(world(seed), batchSize: 7)
-            let isWhole = second.resume(state, after: place)
+            let isWhole = second.resume(state, after: place, now: feeds[place - 1].now)
             #expect(isWhole)
             #expect(second.savedState == state, "what was restored is what was saved")
             #expect(second.areClassesRight && second.pipeline.flows.arePortMapsRight)
@@ -86,6 +86,49 @@ struct SavedStateTests {
             second.send(traffic.feeds(100))
             second.idle(until: 1e9)
             #expect(second.flows.count == second.pipeline.flows.count)
+        }
+    }
+
+    /// Each is a field of the state that holds a time: the deadline of a flow, of a client, of a datagram, the clock of a wheel, ….
+    @Test("no time in it lies further ahead than it can")
+    func times() {
+        var world = world(1)
+        world.configuration.fragmentCapacity = 64
+        world.configuration.resourceErrors = .icmp
+        world.configuration.conntrackCapacity = 4
+        let first = DatapathHarness(world)
+        // A remembered client, a flow, a datagram that waits, an error about a closed port, and one about a full table.
+        first.send(tcp(W.client, 1000, to: W.vip, 80))
+        first.send(
+            udpFragments(W.client, 2000, to: W.outside, 9, payload: [UInt8](repeating: 1, count: 900), size: 400)[1]
+        )
+        first.send(udp(W.client, 2001, to: W.vip, 9999))
+        for port in UInt16(1)...4 {
+            first.send(udp(W.client, port, to: W.outside, 9))
+            first.send(udp(W.outside, 9, to: W.client, port))
+        }
+        first.send(udp(W.client, 5, to: W.outside, 9))
+        let state = first.savedState
+        let now = DatapathHarness.epoch
+        let isTaken = DatapathHarness(world).resume(state, now: now)
+        let isFromFuture = !DatapathHarness(world).resume(state, now: now - 1)
+        #expect(isTaken && isFromFuture)
+        let second: UInt64 = 1_000_000_000
+        let times: [(what: String, value: UInt64, refusals: Int)] = [
+            ("a flow's end", now + 120 * second, 4), ("a client's end", now + 60 * second, 1),
+            ("a datagram's end", now + 30 * second, 1), ("when a source may be told again", now + second, 1),
+            // The other one is when a fragment came, which decides nothing.
+            ("the last error", now, 1), ("the clocks of two wheels", now >> 28, 2),
+        ]
+        for time in times {
+            let bytes = (0..<8).map { UInt8(truncatingIfNeeded: time.value >> UInt64(8 * $0)) }
+            let places = (0...state.count - 8).filter { state[$0..<$0 + 8].elementsEqual(bytes) }
+            let refusals = places.count { place in
+                var damaged = state
+                damaged[place + 5] = 0x7f
+                return !DatapathHarness(world).resume(damaged, now: now)
+            }
+            #expect(refusals == time.refusals, "\(time.what): \(places.count) places")
         }
     }
 

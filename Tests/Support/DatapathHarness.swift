@@ -128,10 +128,15 @@ package final class DatapathHarness {
         return encoder.bytes
     }
 
-    /// Goes on from a saved state after `count` packets; false when it was refused.
-    package func resume(_ state: [UInt8], after count: Int = 0, servicePorts: Int = 1000) -> Bool {
+    /// Goes on from a state that was saved at a time, after `count` packets; false when it was refused.
+    package func resume(
+        _ state: [UInt8],
+        after count: Int = 0,
+        servicePorts: Int = 1000,
+        now: UInt64 = 1 << 62
+    ) -> Bool {
         var decoder = StateDecoder(state)
-        pipeline.restore(from: &decoder, servicePorts: servicePorts)
+        pipeline.restore(from: &decoder, servicePorts: servicePorts, now: now)
         number = UInt64(count)
         return decoder.isWhole && decoder.isAtEnd
     }

@@ -98,7 +98,7 @@ package struct ReplaySession: ~Copyable {
     /// For a session that has not run. Throws when the state is damaged, or does not fit; then the session is of no use.
     package mutating func resume(_ state: ReplayState) throws(StateError) {
         var decoder = StateDecoder(state.pipeline)
-        pipeline.restore(from: &decoder, servicePorts: state.registry.entries.count)
+        pipeline.restore(from: &decoder, servicePorts: state.registry.entries.count, now: state.clock)
         guard decoder.isWhole, decoder.isAtEnd else {
             throw StateError(description: "is damaged, or does not fit this configuration")
         }

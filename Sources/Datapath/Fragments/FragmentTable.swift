@@ -77,7 +77,7 @@ struct FragmentTable: ~Copyable {
     private var sources: FragmentSources
     private var index: BucketIndex
     private let hash: SeededHash
-    private let timeout: UInt64
+    let timeout: UInt64
     private(set) var oldest: UInt32 = 0
     private var newest: UInt32 = 0
     private(set) var oldestSettled: UInt32 = 0

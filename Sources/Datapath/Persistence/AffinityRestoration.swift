@@ -18,11 +18,9 @@ extension AffinityTable {
             if entry.deadline == 0 { continue }
             let service = UInt32(truncatingIfNeeded: entry.key >> 32)
             let client = IPv4Address(bits: UInt32(truncatingIfNeeded: entry.key))
-            // A day is the most that `timeoutSeconds` allows.
-            let remaining = entry.deadline > now ? (entry.deadline - now) / Timeouts.second : 0
             if entry.deadline <= now {
                 result.expired += 1
-            } else if service == 0 || Int(service) > servicePorts || remaining > 86_400 {
+            } else if service == 0 || Int(service) > servicePorts || entry.deadline > now &+ Self.longest {
                 result.refused += 1
             } else {
                 remember(client, service: service, backend: entry.backend, until: entry.deadline, now: now)

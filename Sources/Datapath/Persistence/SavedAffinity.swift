@@ -26,8 +26,8 @@ extension AffinityTable {
         wheel.save(entries, to: &encoder) { positions[Int($0)] }
     }
 
-    /// Remembers the clients that were saved, in a table that knows none.
-    mutating func restore(from decoder: inout StateDecoder, servicePorts: Int) {
+    /// Remembers the clients that were saved at a time, in a table that knows none.
+    mutating func restore(from decoder: inout StateDecoder, servicePorts: Int, now: UInt64) {
         let count = decoder.getCount(limit: Self.capacity, size: Self.savedSize)
         for _ in 0..<count {
             let key: UInt64 = decoder.get()
@@ -35,9 +35,10 @@ extension AffinityTable {
             let backend = FlowEndpoint(address: address, port: decoder.get())
             let deadline: UInt64 = decoder.get()
             guard decoder.isWhole, 1...UInt64(max(servicePorts, 1)) ~= key >> 32, deadline > 0,
+                deadline <= now &+ Self.longest,
                 enter(key, backend, until: deadline)
             else { return decoder.refuse() }
         }
-        wheel.restore(&entries, count: count, from: &decoder)
+        wheel.restore(&entries, count: count, from: &decoder, now: now)
     }
 }

@@ -43,17 +43,27 @@ extension FlowTable {
         return positions
     }
 
-    /// Enters the flows that were saved, into a table without any; `interfaces` is how many there are.
-    mutating func restore(from decoder: inout StateDecoder, servicePorts: Int, interfaces: Int) {
+    /// Enters the flows that were saved at a time, into a table without any; `interfaces` is how many there are.
+    ///
+    /// None may live longer than a flow that was seen just then.
+    mutating func restore(
+        from decoder: inout StateDecoder,
+        servicePorts: Int,
+        interfaces: Int,
+        _ timeouts: Timeouts,
+        now: UInt64
+    ) {
         lastIdentifier = decoder.get()
+        decoder.require(lastIdentifier < 1 << 62)
         let count = decoder.getCount(limit: capacity, size: MemoryLayout<Flow>.stride)
         for _ in 0..<count {
             guard let flow = decoder.getFlow(), Int(flow.service) <= servicePorts,
-                flow.identifier <= lastIdentifier, Int(max(flow.egress(.original), flow.egress(.reply))) < interfaces,
+                flow.identifier <= lastIdentifier, flow.deadline <= now &+ timeouts.duration(of: flow.state),
+                Int(max(flow.egress(.original), flow.egress(.reply))) < interfaces,
                 enter(flow)
             else { return decoder.refuse() }
         }
-        wheel.restore(&flows, count: count, from: &decoder)
+        wheel.restore(&flows, count: count, from: &decoder, now: now)
         var left = count
         for eviction in EvictionClass.allCases where eviction.isEvictable {
             for _ in 0..<decoder.getCount(limit: left, size: 4) {

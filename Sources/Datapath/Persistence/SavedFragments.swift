@@ -105,22 +105,28 @@ extension FragmentTable {
         for fragment in waiting { fragment.save(to: &encoder) }
     }
 
-    /// Enters the datagrams that were saved, into a table without any.
+    /// Enters the datagrams that were saved at a time, into a table without any.
     ///
+    /// They come in the order of their age, and none may wait longer than one that was seen just then.
     /// `flows` is how many flows there are, with the numbers 1 and up. `parse` fills in what the headers of a fragment say; nil when it
     /// cannot be one that waits for a datagram of this key. Returns how many fragments wait.
     mutating func restore(
         from decoder: inout StateDecoder,
         flows: Int,
+        now: UInt64,
         parse: (SavedFragment, Key) -> Packet?
     ) -> Int {
+        var earliest: UInt64 = 0
         var numbers: [UInt32] = []
         var settled: [Bool] = []
         for _ in 0..<decoder.getCount(limit: datagrams.capacity, size: Self.savedSize) {
-            guard let (number, isSettled) = restoreDatagram(from: &decoder, flows: flows, parse) else {
+            guard let (number, isSettled) = restoreDatagram(from: &decoder, flows: flows, parse),
+                earliest...now &+ timeout ~= datagrams[number].deadline
+            else {
                 decoder.refuse()
                 return 0
             }
+            earliest = datagrams[number].deadline
             numbers.append(number)
             settled.append(isSettled)
         }

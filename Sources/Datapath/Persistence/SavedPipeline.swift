@@ -24,18 +24,25 @@ extension Pipeline {
 
     /// Takes over a state that was saved by a pipeline with the same configuration, seed and interfaces.
     ///
-    /// For a pipeline that has seen no packet. `servicePorts` is how many ServicePorts have numbers. The decoder says whether all was as it
-    /// must be (`isWhole`); if not, the pipeline is to be thrown away.
-    package mutating func restore(from decoder: inout StateDecoder, servicePorts: Int) {
+    /// For a pipeline that has seen no packet. `servicePorts` is how many ServicePorts have numbers; `now` is the time of the last packet
+    /// before, in nanoseconds and at most 2^62: no time in the state may lie further ahead than it could then. The decoder says whether
+    /// all was as it must be (`isWhole`); if not, the pipeline is to be thrown away.
+    package mutating func restore(from decoder: inout StateDecoder, servicePorts: Int, now: UInt64) {
         generator.state = decoder.get()
-        flows.restore(from: &decoder, servicePorts: servicePorts, interfaces: interfaces.interfaces.count)
+        flows.restore(
+            from: &decoder,
+            servicePorts: servicePorts,
+            interfaces: interfaces.interfaces.count,
+            configuration.timeouts,
+            now: now
+        )
         counters.flowsRestored = UInt64(flows.count)
-        affinity.restore(from: &decoder, servicePorts: servicePorts)
-        restoreFragments(from: &decoder)
+        affinity.restore(from: &decoder, servicePorts: servicePorts, now: now)
+        restoreFragments(from: &decoder, now: now)
         Self.restore(&turns, from: &decoder)
         identifications.restore(from: &decoder)
-        errorRate.restore(from: &decoder)
-        shortageReports.restore(from: &decoder)
+        errorRate.restore(from: &decoder, now: now)
+        shortageReports.restore(from: &decoder, now: now)
     }
 
     private func isAlive(_ datagram: FragmentTable.Datagram) -> Bool {
@@ -44,11 +51,11 @@ extension Pipeline {
             && flow.transport == datagram.key.transport
     }
 
-    private mutating func restoreFragments(from decoder: inout StateDecoder) {
+    private mutating func restoreFragments(from decoder: inout StateDecoder, now: UInt64) {
         var batch = Batch()
         var table = FragmentTable(configuration, seed: fragmentSeed)
         let count = flows.count
-        heldPackets = table.restore(from: &decoder, flows: count) { fragment, key in
+        heldPackets = table.restore(from: &decoder, flows: count, now: now) { fragment, key in
             parse(fragment, key, &batch)
         }
         fragments = table
@@ -126,9 +133,10 @@ extension TokenBucket {
         encoder.put(last)
     }
 
-    fileprivate mutating func restore(from decoder: inout StateDecoder) {
+    fileprivate mutating func restore(from decoder: inout StateDecoder, now: UInt64) {
         tokens = min(decoder.get(), full)
         last = decoder.get()
+        decoder.require(last <= now)
     }
 }
 
@@ -143,11 +151,12 @@ extension SourceRate {
         }
     }
 
-    fileprivate mutating func restore(from decoder: inout StateDecoder) {
+    fileprivate mutating func restore(from decoder: inout StateDecoder, now: UInt64) {
         for _ in 0..<decoder.getCount(limit: places.count, size: 16) {
             let place = Int(decoder.get(UInt32.self))
             guard place < places.count else { return decoder.refuse() }
             places[place] = Place(source: IPv4Address(bits: decoder.get()), next: decoder.get())
+            decoder.require(places[place].next <= now &+ Self.interval)
         }
     }
 }

@@ -27,6 +27,8 @@ struct AffinityTable: ~Copyable {
 
     /// As many as Cilium's affinity map has.
     static let capacity = 65536
+    /// The longest that a client may be remembered, in nanoseconds: a day is the most that `timeoutSeconds` allows.
+    static let longest = 86_400 * Timeouts.second
 
     var entries: Slab<Entry>
     private var index = BucketIndex(capacity: AffinityTable.capacity)

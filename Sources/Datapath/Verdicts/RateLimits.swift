@@ -40,7 +40,7 @@ struct SourceRate: ~Copyable {
     }
 
     private static let count = 1024
-    private static let interval: UInt64 = 1_000_000_000
+    static let interval: UInt64 = 1_000_000_000
     var places = FixedArray<Place>(count: count)
     private let hash: SeededHash
 
