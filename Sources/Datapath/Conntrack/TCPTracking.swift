@@ -39,7 +39,7 @@ extension FlowTracker {
         case .ignored: return letThrough(&flow, event, direction, segment, frame, now: now)
         case .to(let state): next = state
         }
-        if event == .rst { return reset(&flow, direction, segment, now: now) }
+        if event == .rst { return reset(&flow, direction, segment, to: next, now: now) }
         if event == .ack && flow.awaitsChallenge(from: direction) {
             // It answers the SYN that was let through, and is not the last ACK of the old connection.
             flow.forgetNoted()
@@ -94,6 +94,7 @@ extension FlowTracker {
         _ flow: inout Flow,
         _ direction: FlowDirection,
         _ segment: SegmentVariables,
+        to next: FlowState,
         now: UInt64
     ) -> Judgment {
         switch flow.judgeReset(segment, direction) {
@@ -101,7 +102,7 @@ extension FlowTracker {
         case .invalid: return .invalid
         case .fits:
             flow.forgetNoted()
-            settle(&flow, direction, in: .close, now: now)
+            settle(&flow, direction, in: next, now: now)
             return .fits
         }
     }
