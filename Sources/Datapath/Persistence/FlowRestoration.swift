@@ -11,7 +11,7 @@ extension Flow {
         guard bytes.byteCount == MemoryLayout<Flow>.stride, Self.hasValidCases(bytes) else { return nil }
         // Safe: all bit patterns are values of the other fields; those of the enumerations were checked.
         let record = unsafe bytes.unsafeLoadUnaligned(as: Flow.self)
-        guard record.state != .none, record.state.isOf(record.transport),
+        guard record.state != .none, record.state.isOf(record.transport), record.original != record.reply,
             record.identifier != 0, record.identifier < 1 << 62
         else { return nil }
         var flow = Flow(

@@ -89,8 +89,8 @@ extension FlowTable {
     private mutating func enter(_ flow: Flow) -> Bool {
         let original = flow.original.hash(flow.transport, hash)
         let reply = flow.reply.hash(flow.transport, hash)
-        guard flow.original != flow.reply, !isIndexed(flow.original, flow.transport),
-            !isIndexed(flow.reply, flow.transport), let number = flows.allocate()
+        guard !isIndexed(flow.original, flow.transport), !isIndexed(flow.reply, flow.transport),
+            let number = flows.allocate()
         else { return false }
         flows[number] = flow
         return index.insert(original, FlowReference(number, .original).bits)
