@@ -240,6 +240,37 @@ struct UnsentTests {
         #expect(picking.send(tcp(W.client, 40000, to: W.vip, 80, .rst)).summary == "forward - new")
     }
 
+    @Test(
+        "what a stranger has sent keeps nobody from connecting to it, whatever it was",
+        arguments: [TCPFlags.ack, [.syn, .ack], [.fin, .ack], [.psh, .ack]],
+        [false, true]
+    )
+    func oneSided(flags: TCPFlags, strict: Bool) {
+        for batchSize in [1, 64] {
+            var world = World()
+            world.configuration.strict = strict
+            let harness = DatapathHarness(world, batchSize: batchSize)
+            // The late word of a connection that nobody here remembers, and hours later one to its sender.
+            let treatments = harness.send([
+                Feed(tcp(W.backend, 8080, to: W.client, 40000, flags)),
+                Feed(tcp(W.client, 40000, to: W.backend, 8080), at: 50),
+                Feed(tcp(W.backend, 8080, to: W.client, 40000, [.syn, .ack]), at: 50),
+                Feed(tcp(W.client, 40000, to: W.backend, 8080, .ack), at: 50),
+                // Once both sides were seen it is a connection, which a SYN of the far end does not end.
+                Feed(tcp(W.backend, 8080, to: W.client, 40000), at: 51),
+                Feed(tcp(W.client, 40000, to: W.backend, 8080, [.psh, .ack], payload: [1]), at: 52),
+            ])
+            let invalid = strict ? "drop ct.invalid invalid" : "pass - invalid"
+            #expect(
+                treatments.map(\.summary) == [
+                    "pass - new", "pass - new", "pass - reply", "pass - established", invalid, "pass - established",
+                ]
+            )
+            #expect(harness.flows.map(\.original.source) == [W.client] && harness.flows.map(\.state) == [.established])
+            #expect(harness.areClassesRight && harness.pipeline.counters.flowsReplaced == 1)
+        }
+    }
+
     @Test("a RST of no connection passes in fragments")
     func loneResetInFragments() {
         var builder = PacketBuilder(from: W.outside, to: W.client)

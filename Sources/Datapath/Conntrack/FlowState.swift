@@ -73,12 +73,15 @@ package enum FlowState: UInt8, Sendable, CaseIterable, BitwiseCopyable {
 }
 
 extension Flow {
+    /// Whether the flow was picked up in its middle, and only one side of it was ever seen.
+    var isOneSided: Bool { flags.intersection([.pickedUp, .seenReply]) == .pickedUp }
+
     /// What the flow is worth when room is needed.
     ///
     /// A connection that was picked up from one side's word alone is not established to anybody else: as in the kernel,
     /// where it is not ASSURED, it gives way. Else whoever sends ACKs from made-up ports could fill the table for a day.
     var evictionClass: EvictionClass {
-        state == .established && !flags.contains(.seenReply) ? .unreplied : state.evictionClass
+        state == .established && isOneSided ? .unreplied : state.evictionClass
     }
 }
 

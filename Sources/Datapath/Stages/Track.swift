@@ -94,8 +94,7 @@ extension Pipeline {
         _ tally: inout Tally
     ) -> Bool {
         let reference = batch.packets[number].candidate
-        let state = flows.flows[reference.number].state
-        if state.isReusable && batch.packets[number].flags.contains(.syn) { return false }
+        if batch.packets[number].flags.contains(.syn) && isReuse(batch.packets[number], reference) { return false }
         if flows.flows[reference.number].flags.contains(.orphaned) { return false }
         let eviction = flows.flows[reference.number].evictionClass
         let deadline = flows.flows[reference.number].deadline
@@ -176,11 +175,13 @@ extension Pipeline {
 
     /// Whether a SYN begins a new connection on the tuple of one that has ended (RFC 9293 section 3.6.1).
     ///
-    /// The other side may do so in TIME_WAIT, as in the kernel; then it is a flow of its own.
+    /// The other side may do so in TIME_WAIT, as in the kernel; then it is a flow of its own. And it may do so on a flow that was picked
+    /// up from what only its peer has sent, perhaps long ago: there is no connection that it could disturb.
     private func isReuse(_ packet: Packet, _ reference: FlowReference) -> Bool {
         guard packet.transport == .tcp, TCPEvent(packet.flags) == .syn else { return false }
         let state = flows.flows[reference.number].state
-        return reference.direction == .original ? state.isReusable : state == .timeWait
+        if reference.direction == .original { return state.isReusable }
+        return state == .timeWait || flows.flows[reference.number].isOneSided
     }
 
     /// Sends a packet on along its flow.
