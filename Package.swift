@@ -145,26 +145,40 @@ if Context.environment["CULVERT_BENCH"] != nil {
     )
 }
 
-// Every fuzzer is in one program, so that all of Culvert is built once for them. The sanitizers stand in one flag: of two
-// flags the compiler takes the last one only. What Culvert depends upon is built as ever.
+// Three programs have all fuzzers, each with no more of Culvert than it needs: libFuzzer looks through the counters of the
+// whole program after every input. The sanitizers stand in one flag: of two flags the compiler takes the last one only. What
+// Culvert depends upon is built as ever.
 if Context.environment["CULVERT_FUZZ"] != nil {
     let sanitizers = ["-sanitize=address,fuzzer"]
+    let fuzzed = settings + [.unsafeFlags(sanitizers)]
     for target in package.targets where target.swiftSettings != nil && target.type != .test {
         target.swiftSettings? += [.unsafeFlags(sanitizers)]
     }
     package.targets.append(.target(name: "CFuzz", path: "tools/fuzzers/CFuzz"))
     package.targets.append(
-        .executableTarget(
-            name: "culvert-fuzz",
-            dependencies: [
-                "CFuzz", "Wire", "Tables", "Datapath", "Capture", "Kubernetes", "Services", "Control", "TestSupport",
-            ],
-            path: "tools/fuzzers",
-            exclude: ["CFuzz", "corpus", "seeds.py"],
-            swiftSettings: settings + [.unsafeFlags(sanitizers)],
-            linkerSettings: [.unsafeFlags(sanitizers)]
+        .target(
+            name: "FuzzSupport",
+            dependencies: ["CFuzz", "Tables"],
+            path: "tools/fuzzers/Support",
+            swiftSettings: fuzzed
         )
     )
+    let programs: [(name: String, folder: String, dependencies: [Target.Dependency])] = [
+        ("culvert-fuzz-datapath", "Datapath", ["Wire", "Tables", "Datapath", "TestSupport"]),
+        ("culvert-fuzz-capture", "Capture", ["Capture"]),
+        ("culvert-fuzz-control", "Control", ["Wire", "Datapath", "Capture", "Kubernetes", "Services", "Control"]),
+    ]
+    for program in programs {
+        package.targets.append(
+            .executableTarget(
+                name: program.name,
+                dependencies: ["FuzzSupport"] + program.dependencies,
+                path: "tools/fuzzers/\(program.folder)",
+                swiftSettings: fuzzed,
+                linkerSettings: [.unsafeFlags(sanitizers)]
+            )
+        )
+    }
 }
 
 // The recorder makes the files in captures/; tools/record builds it.

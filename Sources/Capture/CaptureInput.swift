@@ -23,7 +23,10 @@ internal import Glibc
     private var unread: ArraySlice<UInt8>
     private var buffer: UnsafeMutableRawPointer?
 
-    private static let bufferSize = 1 << 20
+    /// How many bytes a reader does well to ask for at a time: a file's, as long as they are few.
+    let readSize: Int
+
+    private static let readLimit = 1 << 20
     private static let prefixLimit = 1 << 16
 
     /// Opens a file, or standard input for `-`.
@@ -37,6 +40,7 @@ internal import Glibc
             let found = try Self.look(at: descriptor, name: name)
             prefix = found.prefix
             unread = found.canSeek ? [] : found.prefix[...]
+            readSize = Self.readSize(of: descriptor)
         } catch {
             close(descriptor)
             throw error
@@ -75,11 +79,19 @@ internal import Glibc
             : unread.withUnsafeBytes { unsafe culvert_open_repeating(descriptor, $0.baseAddress, $0.count) }
         guard let stream = unsafe stream else { throw CaptureError(.open, file: name, reason: errorText(errno)) }
         // Safe: the buffer lives until `deinit`, which runs after the stream is closed.
-        let memory = UnsafeMutableRawPointer.allocate(byteCount: Self.bufferSize, alignment: 64)
-        unsafe setvbuf(stream, memory.assumingMemoryBound(to: CChar.self), _IOFBF, Self.bufferSize)
+        let memory = UnsafeMutableRawPointer.allocate(byteCount: readSize, alignment: 64)
+        unsafe setvbuf(stream, memory.assumingMemoryBound(to: CChar.self), _IOFBF, readSize)
         unsafe culvert_forgo_locking(stream)
         unsafe buffer = memory
         return unsafe stream
+    }
+
+    /// A page more than a file has, so that its end shows in the same read; the limit for large files and for pipes.
+    private static func readSize(of descriptor: Int32) -> Int {
+        var status = stat()
+        // Safe: fstat fills in the structure.
+        let isFile = unsafe fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
+        return isFile && status.st_size < readLimit - 4096 ? Int(status.st_size) + 4096 : readLimit
     }
 
     /// Takes a look at the first bytes, as many as tell what the file is.

@@ -163,7 +163,8 @@
             (start, end) = (0, end - start)
         }
         while end < count {
-            if window.count - end < Self.growth { window += [UInt8](repeating: 0, count: Self.growth) }
+            let growth = min(input.readSize, Self.growth)
+            if window.count - end < growth { window += [UInt8](repeating: 0, count: growth) }
             var failure: CaptureError?
             let (from, input) = (end, input)
             // Safe: the slice is inside of the array.

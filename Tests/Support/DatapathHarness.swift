@@ -89,11 +89,22 @@ package final class DatapathHarness {
         pipeline = Pipeline(
             world.configuration,
             interfaces: interfaces,
-            services: ServiceTable(world.rules, seed: world.configuration.seed, names: world.names),
+            services: world.services,
             pinned: maps
         )
         batch = Batch(frameCapacity: frameCapacity)
         self.batchSize = batchSize
+    }
+
+    /// Begins anew with a pipeline without flows, and with packet 1; the interfaces stay.
+    package func begin(
+        _ configuration: DatapathConfiguration,
+        services: ServiceTable,
+        pinned maps: consuming PinnedMaps = PinnedMaps()
+    ) {
+        pipeline = Pipeline(configuration, interfaces: interfaces, services: services, pinned: maps)
+        number = 0
+        accountingIssues = []
     }
 
     /// Feeds one packet in a batch of its own.

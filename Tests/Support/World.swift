@@ -35,6 +35,9 @@ package struct World: Sendable {
     package var rules = ServiceSpecification()
     package var names = World.makeNames()
 
+    /// What the rules compile to.
+    package var services: ServiceTable { ServiceTable(rules, seed: configuration.seed, names: names) }
+
     /// The cluster with all its Services.
     package init() {
         let podCIDR = IPv4Prefix(IPv4Address(10, 244, 0, 0), length: 16)

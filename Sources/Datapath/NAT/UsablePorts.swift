@@ -9,7 +9,7 @@ internal import Tables
 /// usable ones the word that the first of them is in. So a reload costs a pass over 1,024 words, and the port with a
 /// number is in the word that is noted for it, or, behind words with few bits, a little further on.
 package struct UsablePorts: ~Copyable {
-    /// The lowest one.
+    /// The lowest one, which begins a word.
     static let first: UInt16 = 1024
     /// A word for every 64 ports.
     static let wordCount = 1024
@@ -31,9 +31,11 @@ package struct UsablePorts: ~Copyable {
     /// Follows a new service table, in place.
     mutating func update(nodePorts: ClosedRange<UInt16>, services: ServiceTable) {
         count = 0
+        let nodePortWords = Int(nodePorts.lowerBound >> 6)...Int(nodePorts.upperBound >> 6)
         for word in 0..<Self.wordCount {
-            let allowed = Self.bits(of: Self.first...UInt16.max, in: word)
-            mask[word] = allowed & ~Self.bits(of: nodePorts, in: word) & ~services.hostPorts(inWord: word)
+            var allowed = word < Int(Self.first >> 6) ? 0 : ~services.hostPorts(inWord: word)
+            if nodePortWords.contains(word) { allowed &= ~Self.bits(of: nodePorts, in: word) }
+            mask[word] = allowed
             before[word] = count
             let end = count &+ UInt32(mask[word].nonzeroBitCount)
             let every64th = (count &+ 63) >> 6

@@ -1,4 +1,5 @@
 import Capture
+import FuzzSupport
 
 /// Capture filters: any text, compiled and then run over a packet.
 enum FilterFuzzer {

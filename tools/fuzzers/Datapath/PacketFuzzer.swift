@@ -1,4 +1,5 @@
 import Datapath
+import FuzzSupport
 import Tables
 import Wire
 

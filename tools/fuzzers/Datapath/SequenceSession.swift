@@ -1,13 +1,20 @@
 import Datapath
+import FuzzSupport
 import TestSupport
 import Wire
 
 /// A datapath and its model, taken through a sequence.
 struct SequenceSession {
     private static let world = makeWorld()
-    private(set) var harness: DatapathHarness
-    /// The conntrack map, which outlives the datapath.
-    private var map: MemoryFile
+    private static let mapSize = PinnedMaps.conntrackByteCount(capacity: world.configuration.conntrackCapacity)
+    /// Conntrack maps, which outlive a datapath: each restart takes the other one.
+    private static let maps = [MemoryFile(byteCount: mapSize), MemoryFile(byteCount: mapSize)]
+    // Safe: libFuzzer has one thread. Each sequence, and each restart, begins with a pipeline of its own.
+    nonisolated(unsafe) private static let sharedHarness = DatapathHarness(world, frameCapacity: 2048)
+
+    let harness: DatapathHarness
+    /// Which map the datapath has.
+    private var map = 0
     private(set) var cluster: SequenceCluster
     private var model = SequenceModel()
     /// In seconds.
@@ -26,28 +33,27 @@ struct SequenceSession {
 
     init(cluster: SequenceCluster) {
         self.cluster = cluster
-        map = MemoryFile(byteCount: Self.mapSize)
-        harness = Self.makeHarness(cluster, map)
+        harness = unsafe Self.sharedHarness
+        begin()
     }
 
-    private static let mapSize = PinnedMaps.conntrackByteCount(capacity: world.configuration.conntrackCapacity)
-
-    private static func makeHarness(_ cluster: SequenceCluster, _ map: MemoryFile) -> DatapathHarness {
-        var world = Self.world
-        world.rules = cluster.rules
-        let maps = PinnedMaps(conntrack: map.region(byteCount: mapSize), affinity: nil)
-        return DatapathHarness(world, frameCapacity: 2048, pinned: maps)
+    /// A datapath with an empty map.
+    private func begin() {
+        let file = Self.maps[map]
+        file.clear()
+        let maps = PinnedMaps(conntrack: file.region(byteCount: Self.mapSize), affinity: nil)
+        harness.begin(Self.world.configuration, services: cluster.table, pinned: maps)
     }
 
     /// Ends the datapath where it stands, and begins another one that finds its flows: in the map, or in a saved state.
     private mutating func restart() {
-        let earlier = harness
-        let region = map.region(byteCount: Self.mapSize, isPrivate: true)
-        let isSaved = !earlier.pipeline.isReconciling && earlier.pipeline.flows.count % 2 == 1
-        map = MemoryFile(byteCount: Self.mapSize)
-        harness = Self.makeHarness(cluster, map)
+        let region = Self.maps[map].region(byteCount: Self.mapSize, isPrivate: true)
+        let isSaved = !harness.pipeline.isReconciling && harness.pipeline.flows.count % 2 == 1
+        let state = isSaved ? harness.savedState : []
+        map = 1 - map
+        begin()
         if isSaved {
-            let isWhole = harness.resume(earlier.savedState, servicePorts: 3)
+            let isWhole = harness.resume(state, servicePorts: 3)
             precondition(isWhole, "a state that was saved is refused")
         } else {
             let result = harness.pipeline.restore(conntrack: region, servicePorts: 3, now: Feed([], at: now).now)
@@ -62,8 +68,8 @@ struct SequenceSession {
         case 0...6: send(packet(&input))
         case 7...9: send(related(&input))
         case 10: restart()
-        case 11: reload(SequenceCluster(shape: input.word()), isWhole: true)
-        case 12: reload(SequenceCluster(shape: input.word()), isWhole: false)
+        case 11: reload(.of(shape: input.word()), isWhole: true)
+        case 12: reload(.of(shape: input.word()), isWhole: false)
         case 13:
             // From a quarter of a second to six hours.
             let shift = input.byte()
@@ -182,8 +188,7 @@ struct SequenceSession {
 
     private mutating func reload(_ next: SequenceCluster, isWhole: Bool) {
         cluster = next
-        let table = ServiceTable(next.rules, seed: harness.pipeline.configuration.seed)
-        harness.pipeline.replaceServices(table)
+        harness.pipeline.replaceServices(next.table)
         harness.pipeline.reconcile(budget: isWhole ? .max : 3)
         model.keep(next)
         if harness.pipeline.isReconciling { model.forgetAll() }

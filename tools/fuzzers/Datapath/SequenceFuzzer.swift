@@ -1,4 +1,5 @@
 import Datapath
+import FuzzSupport
 import TestSupport
 import Wire
 
@@ -12,7 +13,7 @@ import Wire
 enum SequenceFuzzer {
     static func run(_ bytes: [UInt8]) {
         var input = FuzzInput(Array(bytes.prefix(256)))
-        var session = SequenceSession(cluster: SequenceCluster(shape: input.word()))
+        var session = SequenceSession(cluster: .of(shape: input.word()))
         while input.left > 0 { session.step(&input) }
     }
 }
@@ -25,10 +26,23 @@ struct SequenceCluster {
     static let balancer = IPv4Address(198, 51, 100, 10)
     static let pods = (1...4).map { IPv4Address(10, 244, 1, $0) }
 
-    let rules: ServiceSpecification
+    // Safe: libFuzzer has one thread.
+    nonisolated(unsafe) private static var made: [Int: SequenceCluster] = [:]
 
-    /// `shape` has a bit for each endpoint, for each Service, and for affinity.
-    init(shape: Int) {
+    let rules: ServiceSpecification
+    /// What the rules compile to.
+    let table: ServiceTable
+
+    /// The cluster of a shape, which has a bit for each endpoint, for each Service, and for affinity.
+    static func of(shape: Int) -> SequenceCluster {
+        let shape = shape & 0xff
+        if let cluster = unsafe made[shape] { return cluster }
+        let cluster = SequenceCluster(shape: shape)
+        unsafe made[shape] = cluster
+        return cluster
+    }
+
+    private init(shape: Int) {
         var rules = ServiceSpecification()
         let endpoints = Self.pods.enumerated().filter { shape >> $0.offset & 1 == 1 }.map(\.element)
         func add(_ identifier: UInt32, _ name: String, _ port: UInt16, _ transport: TransportProtocol) -> Int {
@@ -72,6 +86,7 @@ struct SequenceCluster {
         rules.clusterIPs = [Self.web, Self.dns, Self.twin]
         rules.externalAddresses = [Self.balancer]
         self.rules = rules
+        table = ServiceTable(rules, seed: DatapathConfiguration().seed)
     }
 
     /// The endpoints behind an address and port; nil where no Service is.

@@ -1,4 +1,5 @@
 import Capture
+import FuzzSupport
 
 /// Captures: classic pcap and pcapng, whatever is wrong with them.
 enum CaptureFuzzer {

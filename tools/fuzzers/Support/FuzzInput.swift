@@ -1,28 +1,28 @@
 /// The bytes of an input, taken from the front; past their end everything is 0.
-struct FuzzInput {
+package struct FuzzInput {
     private let bytes: [UInt8]
     private var place = 0
 
-    init(_ bytes: [UInt8]) { self.bytes = bytes }
+    package init(_ bytes: [UInt8]) { self.bytes = bytes }
 
     /// How many bytes are left.
-    var left: Int { bytes.count - place }
+    package var left: Int { bytes.count - place }
 
     /// The next byte.
-    mutating func byte() -> UInt8 {
+    package mutating func byte() -> UInt8 {
         guard place < bytes.count else { return 0 }
         place += 1
         return bytes[place - 1]
     }
 
     /// The next byte as a number below `limit`.
-    mutating func number(below limit: Int) -> Int { Int(byte()) % limit }
+    package mutating func number(below limit: Int) -> Int { Int(byte()) % limit }
 
     /// The next two bytes, little-endian.
-    mutating func word() -> Int { Int(byte()) | Int(byte()) << 8 }
+    package mutating func word() -> Int { Int(byte()) | Int(byte()) << 8 }
 
     /// The next bytes, as many as there are of `count`.
-    mutating func take(_ count: Int) -> ArraySlice<UInt8> {
+    package mutating func take(_ count: Int) -> ArraySlice<UInt8> {
         let end = min(place + count, bytes.count)
         defer { place = end }
         return bytes[place..<end]

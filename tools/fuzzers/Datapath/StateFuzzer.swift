@@ -1,4 +1,5 @@
 import Datapath
+import FuzzSupport
 import Tables
 import TestSupport
 import Wire
@@ -17,6 +18,9 @@ enum StateFuzzer {
     private static let packets = makePackets()
     private static let map = MemoryFile(byteCount: byteCount)
     private static let state = makeState()
+    private static let services = world.services
+    // Safe: libFuzzer has one thread. Each input begins with a pipeline of its own.
+    nonisolated(unsafe) private static let harness = DatapathHarness(world, frameCapacity: 2048)
 
     private static func makeWorld() -> World {
         var world = World()
@@ -59,7 +63,8 @@ enum StateFuzzer {
     static func run(_ bytes: [UInt8]) {
         var input = FuzzInput(bytes)
         var damaged = state
-        let harness = DatapathHarness(world, frameCapacity: 2048)
+        let harness = unsafe harness
+        harness.begin(world.configuration, services: services)
         let isSaved = input.byte() & 1 == 1
         if isSaved {
             while input.left >= 3 { damaged[input.word() % damaged.count] = input.byte() }

@@ -1,5 +1,6 @@
 import Capture
 import Control
+import FuzzSupport
 
 /// Damaged traces, to be verified: the answer is findings or an error.
 enum TraceFuzzer {
