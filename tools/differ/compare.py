@@ -40,7 +40,7 @@ def learn(talk, step, side, outputs, packets):
     cut = [Packet(sent) for sent in packets if Packet(sent).offset or Packet(sent).more]
     for _, data in outputs:
         if cut and not is_generated(data, packets):
-            side.identifications[Packet(data).ident] = cut[0].ident
+            side.identifications[step.origin == "client", Packet(data).ident] = cut[0].ident
     if step.opens:
         side.outer = side.backend = side.to_server = side.to_client = None
     for _, data in outputs:
@@ -75,7 +75,7 @@ def masked(data, talk, step, side, packets):
         if step.origin == "server" and Packet(data).destination in [Packet(sent).source for sent in packets]:
             result[16:20] = bytes(4)
         return bytes(result[:after + 8]) + quote_of(bytes(result[after + 8:]), packets)
-    renumber(result, 0, side)
+    renumber(result, 0, side, step.origin == "client")
     # What a client gets is the same, whatever was chosen behind.
     if step.origin == "client":
         mask(result, 0, talk, side)
@@ -137,20 +137,21 @@ def mask(result, start, talk, side):
         result[place:place + 2] = b"\xff\xff"
 
 
-def renumber(result, start, side):
+def renumber(result, start, side, is_clients):
     """Gives a datagram that was in fragments, or the quote of one, the identification that it came with.
 
-    Culvert gives masqueraded ones another (RFC 6864); the checksums that cover it were verified."""
+    Culvert gives masqueraded ones another (RFC 6864), those of both directions perhaps the same; the checksums that cover it were
+    verified."""
     if len(result) < start + 20:
         return
     packet = Packet(bytes(result[start:]))
     after = start + packet.header
-    if packet.ident in side.identifications:
-        struct.pack_into("!H", result, start + 4, side.identifications[packet.ident])
+    if (is_clients, packet.ident) in side.identifications:
+        struct.pack_into("!H", result, start + 4, side.identifications[is_clients, packet.ident])
         result[start + 10:start + 12] = b"\0\0"
     if packet.is_error:
         before = bytes(result[after + 8:])
-        renumber(result, after + 8, side)
+        renumber(result, after + 8, side, not is_clients)
         if bytes(result[after + 8:]) != before:
             result[after + 2:after + 4] = b"\0\0"
 

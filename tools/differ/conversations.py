@@ -28,7 +28,7 @@ class Side:
     backend: tuple = None
     to_server: bytes = None  # the last packet that reached the backend
     to_client: bytes = None
-    identifications: dict = field(default_factory=dict)  # of datagrams in fragments, as sent: the one that they came with
+    identifications: dict = field(default_factory=dict)  # of a direction's datagrams in fragments, as sent: as they came
 
 
 @dataclass
