@@ -104,10 +104,9 @@ class Session:
         if forms["kernel"] != forms["culvert"]:
             decisions = documented(talk, step, packets, outputs, events, forms)
             self.decided.update(decisions)
-            if any(name.startswith("known") for name in decisions):
-                # From here on both sides see the same again.
-                mine, yours = talk.sides["culvert"], talk.sides["kernel"]
-                mine.to_server, mine.to_client = yours.to_server, yours.to_client
+            if "land" in decisions:
+                # From here on the two ends have seen different packets.
+                talk.place = len(talk.steps)
             if not decisions:
                 problems.append(self.signature(step, packets, outputs, events))
         for problem in problems:
