@@ -16,7 +16,7 @@ extension Pipeline {
         fragments.save(to: &encoder) { datagram in
             isAlive(datagram) ? positions[Int(datagram.flow.number)] : nil
         }
-        Self.save(turns, to: &encoder)
+        saveTurns(to: &encoder)
         identifications.save(to: &encoder)
         errorRate.save(to: &encoder)
         shortageReports.save(to: &encoder)
@@ -90,8 +90,9 @@ extension Pipeline {
         return packet
     }
 
-    private static func save(_ turns: borrowing FixedArray<UInt32>, to encoder: inout StateEncoder) {
-        let used = (0..<turns.count).filter { turns[$0] != 0 }
+    /// Without round-robin nobody has had a turn, and the table, which is large, is not looked through.
+    private func saveTurns(to encoder: inout StateEncoder) {
+        let used = services.algorithm == .roundRobin ? (0..<turns.count).filter { turns[$0] != 0 } : []
         encoder.putCount(used.count)
         for place in used {
             encoder.putCount(place)

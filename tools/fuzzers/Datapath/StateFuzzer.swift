@@ -31,7 +31,7 @@ enum StateFuzzer {
     }
 
     private static func makePackets() -> [[UInt8]] {
-        let ports = UInt16(40000)..<40004
+        let ports = UInt16(40000)..<40002
         let flows = ports.flatMap { port in
             [
                 tcp(World.client, port, to: World.vip, 80),
