@@ -4,6 +4,7 @@ identification of generated packets and of masqueraded datagrams in fragments, a
 import struct
 from collections import Counter
 
+from world.configuration import NARROW
 from packets import ICMP, TCP, UDP, Packet, reassemble
 
 
@@ -35,9 +36,14 @@ def is_generated(data, step_packets):
     return packet.is_error and not any(Packet(sent).is_error for sent in step_packets)
 
 
+def may_be_cut(packet):
+    """Whether a narrow interface may have sent it on in fragments."""
+    return len(packet.data) > NARROW and not packet.data[6] & 0x40
+
+
 def learn(talk, step, side, outputs, packets):
     """Takes the mapping from what came out for a client's packet; says what is wrong with it."""
-    cut = [Packet(sent) for sent in packets if Packet(sent).offset or Packet(sent).more]
+    cut = [packet for packet in map(Packet, packets) if packet.offset or packet.more or may_be_cut(packet)]
     for _, data in outputs:
         if cut and not is_generated(data, packets):
             side.identifications[step.origin == "client", Packet(data).ident] = cut[0].ident

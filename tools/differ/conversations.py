@@ -50,6 +50,12 @@ class Conversation:
     sides: dict = field(default_factory=lambda: {"kernel": Side(), "culvert": Side()})
     place: int = 0
     start: int = 0
+    version: int = None  # of the services when it was opened
+    is_parted: bool = False  # a reload has ended its flow on one side at least: the other may have something to answer alone
+
+    @property
+    def service_key(self):
+        return self.service[0], self.protocol, self.service[1]
 
     @property
     def name(self):

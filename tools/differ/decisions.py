@@ -11,9 +11,11 @@ def documented(talk, step, packets, outputs, events, forms):
     """The names of the decisions that explain a difference; none if they do not."""
     kernel, culvert = forms["kernel"], forms["culvert"]
     reasons = {event["reason"] for event in events} - {None}
-    if len(kernel) == 1 and is_made(kernel[0][1], 11) and reasons and reasons <= REFUSED | {"ct.nostate"}:
+    if len(kernel) == 1 and is_made(kernel[0][1], 11) and reasons and reasons <= REFUSED | {"ct.nostate", "source_range"}:
         # The kernel looks at the TTL before its filters see the packet.
         return ["ttl-after-rules"] if all(Packet(data).ttl == 1 for data in packets["kernel"]) else []
+    if len(kernel) == 1 and is_too_large(kernel[0][1]) and reasons and reasons <= REFUSED | {"ct.nostate", "source_range"}:
+        return ["mtu-after-rules"] if not any(Packet(data).is_error and is_too_large(data) for _, data in culvert) else []
     if len(kernel) != 1:
         return []
     sent = Packet(kernel[0][1])
@@ -40,6 +42,10 @@ def documented(talk, step, packets, outputs, events, forms):
 def is_made(data, kind):
     packet = Packet(data)
     return packet.is_error and packet.body[0] == kind
+
+
+def is_too_large(data):
+    return is_made(data, 3) and data[Packet(data).header + 1] == 4
 
 
 def generated(talk, kernel, culvert):

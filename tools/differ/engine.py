@@ -11,18 +11,26 @@ OPTION_END, OPTION_NAME, OPTION_PACKET_ID = 0, 2, 5
 class Engine:
     def __init__(self, culvert, directory, seed):
         self.culvert, self.directory, self.seed = culvert, directory, seed
+        self.reloads = []
         self.capture = os.path.join(directory, "input.pcap")
         self.count = 0
         with open(self.capture, "wb") as file:
             file.write(struct.pack("<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, 65535, 101))
 
-    def options(self):
-        return ["-c", os.path.join(self.directory, "culvert.yaml"), "-f", os.path.join(self.directory, "manifests.yaml")]
+    def options(self, version):
+        return ["-c", os.path.join(self.directory, "culvert.yaml"), "-f", self.manifests(version)]
 
-    def ruleset(self):
+    def manifests(self, version):
+        return os.path.join(self.directory, f"manifests-{version}.yaml")
+
+    def ruleset(self, version):
         """The exported rules."""
-        command = [self.culvert, "export", "nftables", *self.options()]
+        command = [self.culvert, "export", "nftables", *self.options(version)]
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+    def reload(self, version):
+        """Other manifests from the next packet on."""
+        self.reloads += ["--reload-at", f"{self.count + 1}={self.manifests(version)}"]
 
     def inject(self, packets):
         """The event of each packet with `outputs`, pairs of interface and bytes."""
@@ -34,8 +42,8 @@ class Engine:
         first = self.count - len(packets) + 1
         trace = os.path.join(self.directory, "trace.pcapng")
         done = subprocess.run(
-            [self.culvert, "replay", *self.options(), self.capture, "-w", trace, "-o", "json", "--seed", str(self.seed),
-             "--replies", "as-is"], capture_output=True, text=True)
+            [self.culvert, "replay", *self.options(0), *self.reloads, self.capture, "-w", trace, "-o", "json",
+             "--seed", str(self.seed), "--replies", "as-is"], capture_output=True, text=True)
         if done.returncode:
             raise SystemExit(f"differential: replay failed: {done.stderr}")
         events = [json.loads(line) for line in done.stdout.splitlines()[first - 1:]]

@@ -6,10 +6,12 @@ the TUNs afterwards is what became of it. Raw sockets see what is delivered to t
 
 import fcntl
 import os
+import re
 import socket
 import struct
 import subprocess
 
+TUPLE = r"src=(\S+) dst=(\S+) sport=(\d+) dport=(\d+)"
 TUNSETIFF, IFF_TUN, IFF_NO_PI = 0x400454CA, 1, 0x1000
 
 SETTINGS = {
@@ -27,11 +29,18 @@ SETTINGS = {
     # As kube-proxy and Culvert have it: no window checks, no connection to a Service that begins in the middle.
     "net/netfilter/nf_conntrack_tcp_be_liberal": 1,
     "net/netfilter/nf_conntrack_tcp_loose": 0,
-}
+    # On Culvert's side nearly no time passes, whatever a session takes here.
+    "net/ipv4/ipfrag_time": 3600,
+    "net/netfilter/nf_conntrack_icmp_timeout": 3600,
+    "net/netfilter/nf_conntrack_udp_timeout": 3600,
+    "net/netfilter/nf_conntrack_udp_timeout_stream": 3600,
+} | {f"net/netfilter/nf_conntrack_tcp_timeout_{name}": 3600 for name in (
+    "close", "close_wait", "established", "fin_wait", "last_ack", "max_retrans", "syn_recv", "syn_sent", "time_wait",
+    "unacknowledged")}
 
 
 class Kernel:
-    def __init__(self, ruleset):
+    def __init__(self, ruleset, mtu):
         run("ip", "link", "set", "lo", "up")
         for name, value in SETTINGS.items():
             try:
@@ -47,10 +56,10 @@ class Kernel:
             self.tuns[name] = descriptor
             for address in ("192.0.2.10/32", "192.0.2.11/32"):
                 run("ip", "address", "add", address, "dev", name)
-            run("ip", "link", "set", name, "up", "mtu", "1500", "txqueuelen", "10000")
+            run("ip", "link", "set", name, "up", "mtu", str(mtu[name]), "txqueuelen", "10000")
         run("ip", "route", "add", "10.244.0.0/16", "dev", "pods", "src", "192.0.2.10")
         run("ip", "route", "add", "default", "dev", "uplink", "src", "192.0.2.10")
-        subprocess.run(["nft", "-f", "-"], input=ruleset.encode(), check=True)
+        self.load(ruleset)
         self.local = []
         for protocol in (socket.IPPROTO_ICMP, socket.IPPROTO_TCP, socket.IPPROTO_UDP):
             raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, protocol)
@@ -58,6 +67,22 @@ class Kernel:
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
             self.local.append(raw)
         self.drain()
+
+    @staticmethod
+    def load(ruleset):
+        """Takes other rules in one step; a ruleset begins with removing the one before."""
+        subprocess.run(["nft", "-f", "-"], input=ruleset.encode(), check=True)
+
+    @staticmethod
+    def forget(is_stale):
+        """Removes UDP flows after a change, as kube-proxy does: those of which `is_stale` says so, by where the client sent to
+        and where the answers come from."""
+        listed = subprocess.run(["conntrack", "-L", "-p", "udp"], check=True, capture_output=True, text=True).stdout
+        for line in listed.splitlines():
+            (source, target, sport, dport), (backend, _, port, _) = re.findall(TUPLE, line)
+            if is_stale((target, int(dport)), (backend, int(port))):
+                run("conntrack", "-D", "-p", "udp", "-s", source, "-d", target, "--sport", sport, "--dport", dport,
+                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def drain(self):
         outputs = []
@@ -87,5 +112,5 @@ class Kernel:
         return self.drain()
 
 
-def run(*command):
-    subprocess.run(command, check=True)
+def run(*command, **options):
+    subprocess.run(command, check=True, **options)

@@ -12,13 +12,15 @@ import tempfile
 from collections import Counter
 
 from compare import Backends, culvert_outputs, fields_of, interface_of, is_generated, kernel_outputs, learn, masked
-from conversations import Maker
+from conversations import NODE, Maker
 from decisions import documented
 from engine import Engine
 from kernel import Kernel
 from packets import Packet
+from world.configuration import NARROW, configuration
 from world.manifests import manifests, owner
 
+RELOAD = 6  # rounds between two reloads
 SHOWN = int(os.environ.get("SHOWN", 5))
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -27,13 +29,19 @@ class Session:
     def __init__(self, culvert, seed, count):
         self.seed, self.count = seed, count
         self.directory = tempfile.mkdtemp(prefix="culvert-differential-")
-        shutil.copy(os.path.join(HERE, "world", "culvert.yaml"), self.directory)
-        with open(os.path.join(self.directory, "manifests.yaml"), "w") as file:
-            file.write(manifests())
+        self.version = 0
+        # Seeds take turns: a narrow interface towards the pods, or towards the others, or none; every other one has reloads.
+        mtu = {"pods": NARROW if seed % 6 in (2, 3) else 1500, "uplink": NARROW if seed % 6 in (4, 5) else 1500}
+        self.has_reloads = seed % 2 == 1
+        with open(os.path.join(self.directory, "culvert.yaml"), "w") as file:
+            file.write(configuration(mtu))
+        for version in (0, 1):
+            with open(os.path.join(self.directory, f"manifests-{version}.yaml"), "w") as file:
+                file.write(manifests(version))
         self.random = random.Random(seed)
         self.maker = Maker(self.random)
         self.engine = Engine(culvert, self.directory, seed)
-        self.kernel = Kernel(self.engine.ruleset())
+        self.kernel = Kernel(self.engine.ruleset(0), mtu)
         self.backends = Backends()
         self.tuples, self.clients = {}, {}
         self.compared, self.differences, self.decided = 0, Counter(), Counter()
@@ -46,10 +54,36 @@ class Session:
             talks.append(talk)
         turn = 0
         while any(talk.place < len(talk.steps) for talk in talks):
+            if self.has_reloads and turn and turn % RELOAD == 0:
+                self.reload(talks)
             due = [talk for talk in talks if talk.start <= turn and talk.place < len(talk.steps)]
             self.random.shuffle(due)
             self.round(due)
             turn += 1
+
+    def reload(self, talks):
+        """Other rules on both sides. Flows of UDP whose endpoint is gone are over; those of TCP stay."""
+        self.version = 1 - self.version
+        self.kernel.load(self.engine.ruleset(self.version))
+        self.kernel.forget(self.is_stale)
+        self.engine.reload(self.version)
+        # The rules that were loaded know no client yet; a client of Culvert's keeps its backend if that is still there.
+        self.clients = {key: backend for key, backend in self.clients.items()
+                        if key[0] == "culvert" and not self.is_stale(("10.96.0.16", 514 if key[1] == "UDP" else 80), backend)}
+        for talk in talks:
+            for name, side in talk.sides.items():
+                if talk.protocol == "UDP" and side.backend and self.is_stale(talk.service, side.backend):
+                    self.tuples.pop((name, talk.protocol, side.outer, side.backend), None)
+                    side.outer = side.backend = side.to_server = side.to_client = None
+                    talk.is_parted = True
+                    if talk.service[0] in NODE and owner(*talk.service_key, self.version) is None:
+                        # The node's own stack has the rest.
+                        talk.place = len(talk.steps)
+
+    def is_stale(self, target, backend):
+        """Whether a flow of UDP ends with the rules of this version."""
+        found = owner(target[0], "UDP", target[1], self.version)
+        return backend != target if found is None else backend == target or backend[0] not in found[1]
 
     def round(self, due):
         """The next step of each conversation, first through the kernel, then through Culvert, then compared."""
@@ -62,7 +96,7 @@ class Session:
                     side.outer for side in talk.sides.values()):
                 continue
             if None in packets.values():
-                if any(packets.values()):
+                if any(packets.values()) and not talk.is_parted:
                     self.differ(talk, step, "one side alone has something to answer", packets, {})
                 continue
             results = [self.kernel.inject(interface_of(data), data) for data in packets["kernel"]]
@@ -76,12 +110,13 @@ class Session:
             self.judge(talk, step, packets, outputs, mine)
 
     def judge(self, talk, step, packets, outputs, events):
-        problems = []
+        problems, before = [], {}
         for name, side in talk.sides.items():
             for _, data in outputs[name]:
                 problem = Packet(data).checksum_problem()
                 if problem:
                     problems.append(f"{name}: {problem}")
+            before[name] = (side.outer, side.backend)
             if step.opens and side.outer:
                 self.tuples.pop((name, talk.protocol, side.outer, side.backend), None)
             problem = learn(talk, step, side, outputs[name], packets[name])
@@ -97,6 +132,14 @@ class Session:
                     problems.append(f"{name}: two conversations share a reply tuple")
             if step.opens and side.backend:
                 problems += [f"{name}: {problem}" for problem in self.choice_problems(name, talk, side.backend)]
+        if step.opens:
+            opened, talk.version = talk.version, self.version
+            reused = [side.outer and (side.outer, side.backend) == before[name] for name, side in talk.sides.items()]
+            if opened not in (None, self.version) and any(reused):
+                # A side has taken the entry of the connection before, and its endpoint, whatever the rules say now.
+                self.decided["reopened"] += 1
+                talk.place = len(talk.steps)
+                return
         forms = {
             name: sorted((place, masked(data, talk, step, side, packets[name])) for place, data in outputs[name])
             for name, side in talk.sides.items()
@@ -114,7 +157,7 @@ class Session:
 
     def choice_problems(self, name, talk, backend):
         """What is wrong with the backend that a side chose."""
-        found = owner(talk.service[0], talk.protocol, talk.service[1])
+        found = owner(talk.service[0], talk.protocol, talk.service[1], self.version)
         if found is None:
             return ["translated, and is no Service's"] if backend != talk.service else []
         service, endpoints = found

@@ -1,4 +1,7 @@
-"""The services that the comparison runs over: every type and policy, with endpoints on this node, elsewhere, and nowhere."""
+"""The services that the comparison runs over: every type and policy, with endpoints on this node, elsewhere, and nowhere.
+
+There are two versions of them, which a reload changes between.
+"""
 
 # name, address, fields of spec, ports, endpoints (`*` on this node), load balancer address
 SERVICES = [
@@ -20,6 +23,19 @@ SERVICES = [
     ("mirror", "10.96.0.17", "type: NodePort", [("http", "TCP", 80, 8080, 30088), ("log", "UDP", 514, 5514, 30088)],
      "10.244.0.21*", None),
 ]
+
+# In version 1 some endpoints are others, a Service has gone, and another one has come.
+ENDPOINTS = {
+    "web": "10.244.0.11* 10.244.1.13 10.244.1.20",
+    "edge": "10.244.1.14",
+    "far": "10.244.0.16* 10.244.1.16",
+    "empty": "10.244.0.23*",
+    "near": "10.244.1.17",
+    "sticky": "10.244.0.18* 10.244.1.18 10.244.1.19",
+}
+GONE = "mirror"
+COME = ("late", "10.96.0.18", "type: NodePort", [("http", "TCP", 80, 8080, 30089), ("log", "UDP", 514, 5514, 30089)],
+        "10.244.0.24* 10.244.1.24", None)
 
 SERVICE = """---
 apiVersion: v1
@@ -50,10 +66,17 @@ status: {phase: Running, podIP: 10.244.0.22, conditions: [{type: Ready, status: 
 """
 
 
-def manifests():
+def services(version):
+    """The rows of a version."""
+    if version == 0:
+        return SERVICES
+    return [(*row[:4], ENDPOINTS.get(row[0], row[4]), row[5]) for row in SERVICES if row[0] != GONE] + [COME]
+
+
+def manifests(version):
     """All objects as one YAML text."""
     text = POD
-    for name, address, fields, ports, endpoints, balancer in SERVICES:
+    for name, address, fields, ports, endpoints, balancer in services(version):
         text += SERVICE.format(
             name=name, address=address, fields=fields,
             ports=", ".join("{name: %s, protocol: %s, port: %d, targetPort: %d%s}" % (
@@ -70,9 +93,9 @@ def manifests():
     return text
 
 
-def owner(address, protocol, port):
+def owner(address, protocol, port, version):
     """The Service behind a frontend, and what its endpoints are; None where there is none."""
-    for name, cluster, fields, ports, endpoints, balancer in SERVICES:
+    for name, cluster, fields, ports, endpoints, balancer in services(version):
         external = ["198.51.100.80", "192.0.2.11"] if "externalIPs" in fields else []
         for _, kind, number, _, node in ports:
             if kind == protocol and ((address in [cluster, balancer] + external and port == number)
@@ -86,7 +109,7 @@ def owner(address, protocol, port):
 def frontends():
     """All (address, protocol, port) that a client may try, services' and others'."""
     found = []
-    for _, address, fields, ports, _, balancer in SERVICES:
+    for _, address, fields, ports, _, balancer in SERVICES + [COME]:
         for _, protocol, port, _, node in ports:
             found.append((address, protocol, port))
             if balancer:
