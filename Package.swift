@@ -166,7 +166,10 @@ if Context.environment["CULVERT_FUZZ"] != nil {
     let programs: [(name: String, folder: String, dependencies: [Target.Dependency])] = [
         ("culvert-fuzz-datapath", "Datapath", ["Wire", "Tables", "Datapath", "TestSupport"]),
         ("culvert-fuzz-capture", "Capture", ["Capture"]),
-        ("culvert-fuzz-control", "Control", ["Wire", "Datapath", "Capture", "Kubernetes", "Services", "Control"]),
+        (
+            "culvert-fuzz-control", "Control",
+            ["Wire", "Tables", "Datapath", "Capture", "Kubernetes", "Services", "Control"]
+        ),
     ]
     for program in programs {
         package.targets.append(

@@ -7,7 +7,7 @@ backend and the outer port that a side has chosen, and so is built for each side
 from dataclasses import dataclass, field
 
 from packets import (ACK, FIN, ICMP, NUMBERS, PSH, RST, SYN, TCP, UDP, Packet, fragments, icmp, ipv4, tcp, udp)
-from world.manifests import frontends
+from world.manifests import frontends, is_passing
 
 FRONTENDS = frontends()
 CLIENTS = (
@@ -54,10 +54,6 @@ class Conversation:
     is_parted: bool = False  # a reload has ended its flow on one side at least: the other may have something to answer alone
 
     @property
-    def service_key(self):
-        return self.service[0], self.protocol, self.service[1]
-
-    @property
     def name(self):
         return "conversation %d, %s %s:%d to %s:%d" % (self.number, self.protocol, *self.client, *self.service)
 
@@ -65,8 +61,8 @@ class Conversation:
 class Maker:
     """Makes conversations from a seeded generator."""
 
-    def __init__(self, generator):
-        self.random = generator
+    def __init__(self, generator, has_reloads):
+        self.random, self.has_reloads = generator, has_reloads
         self.ident = 1
         self.taken = set()
 
@@ -76,6 +72,8 @@ class Maker:
             address, protocol, port = roll.choice(FRONTENDS)
             client = (roll.choice(CLIENTS), roll.choice((roll.randint(1024, 29999), roll.randint(33000, 65535), 40000, 500)))
             key = (client, address, port, protocol)
+            if self.has_reloads and address in NODE and is_passing(address, protocol, port):
+                continue  # the node's own stack would have the rest
             if client[0] != address and key not in self.taken:
                 self.taken.add(key)
                 break

@@ -12,7 +12,7 @@ import tempfile
 from collections import Counter
 
 from compare import Backends, culvert_outputs, fields_of, interface_of, is_generated, kernel_outputs, learn, masked
-from conversations import NODE, Maker
+from conversations import Maker
 from decisions import documented
 from engine import Engine
 from kernel import Kernel
@@ -39,7 +39,7 @@ class Session:
             with open(os.path.join(self.directory, f"manifests-{version}.yaml"), "w") as file:
                 file.write(manifests(version))
         self.random = random.Random(seed)
-        self.maker = Maker(self.random)
+        self.maker = Maker(self.random, self.has_reloads)
         self.engine = Engine(culvert, self.directory, seed)
         self.kernel = Kernel(self.engine.ruleset(0), mtu)
         self.backends = Backends()
@@ -76,9 +76,6 @@ class Session:
                     self.tuples.pop((name, talk.protocol, side.outer, side.backend), None)
                     side.outer = side.backend = side.to_server = side.to_client = None
                     talk.is_parted = True
-                    if talk.service[0] in NODE and owner(*talk.service_key, self.version) is None:
-                        # The node's own stack has the rest.
-                        talk.place = len(talk.steps)
 
     def is_stale(self, target, backend):
         """Whether a flow of UDP ends with the rules of this version."""

@@ -106,6 +106,11 @@ def owner(address, protocol, port, version):
     return None
 
 
+def is_passing(address, protocol, port):
+    """Whether only one of the versions has a Service there."""
+    return (owner(address, protocol, port, 0) is None) != (owner(address, protocol, port, 1) is None)
+
+
 def frontends():
     """All (address, protocol, port) that a client may try, services' and others'."""
     found = []

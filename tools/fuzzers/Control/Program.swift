@@ -5,7 +5,7 @@ internal import FuzzSupport
 public func initialize(_ count: UnsafeMutableRawPointer?, _ arguments: UnsafeMutableRawPointer?) -> CInt {
     FuzzProgram.choose(from: [
         "manifests": ManifestFuzzer.run, "configuration": ConfigurationFuzzer.run, "control": ControlFuzzer.run,
-        "traces": TraceFuzzer.run,
+        "traces": TraceFuzzer.run, "replays": ReplayStateFuzzer.run,
     ])
     return 0
 }
