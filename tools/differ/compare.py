@@ -4,24 +4,24 @@ identification of generated packets and of masqueraded datagrams in fragments, a
 import struct
 from collections import Counter
 
-from world.configuration import NARROW
+from world.configuration import NARROW, NODE
 from packets import ICMP, TCP, UDP, Packet, reassemble
 
 
 def interface_of(data):
     """Where a packet comes in: where its source lies."""
-    return "pods" if Packet(data).source.startswith("10.244.") else "uplink"
+    source = Packet(data).source
+    return "host" if source in NODE else "pods" if source.startswith("10.244.") else "uplink"
 
 
-def kernel_outputs(step, results):
+def kernel_outputs(talk, step, results):
     """What the kernel did; what its own stack says to what it was given is no part of it, but answers to pings are."""
-    outputs = []
+    outputs, is_answer = [], step.what == "echo request" and talk.client[0] not in NODE
     for sent, delivered in results:
-        if delivered and step.what != "echo request":
-            sent = []
-        outputs += sent
-        if step.what != "echo request":
-            outputs += [("host", data) for data in delivered]
+        if is_answer:
+            outputs += sent
+        else:
+            outputs += [("host", data) for data in delivered] or sent
     return reassemble(outputs)
 
 

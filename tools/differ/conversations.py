@@ -7,6 +7,7 @@ backend and the outer port that a side has chosen, and so is built for each side
 from dataclasses import dataclass, field
 
 from packets import (ACK, FIN, ICMP, NUMBERS, PSH, RST, SYN, TCP, UDP, Packet, fragments, icmp, ipv4, tcp, udp)
+from world.configuration import NODE
 from world.manifests import frontends, is_passing
 
 FRONTENDS = frontends()
@@ -16,7 +17,6 @@ CLIENTS = (
     # Backends as clients: hairpin, when the choice falls on themselves.
     + ["10.244.0.11", "10.244.0.14", "10.244.0.21", "10.244.0.21", "10.244.1.13", "10.244.0.22"]
 )
-NODE = ("192.0.2.10", "192.0.2.11")
 ROUTERS = ("203.0.113.254", "10.244.0.1")
 
 
@@ -50,7 +50,7 @@ class Conversation:
     sides: dict = field(default_factory=lambda: {"kernel": Side(), "culvert": Side()})
     place: int = 0
     start: int = 0
-    version: int = None  # of the services when it was opened
+    reloads: int = None  # how many there had been when it was opened
     is_parted: bool = False  # a reload has ended its flow on one side at least: the other may have something to answer alone
 
     @property
@@ -58,11 +58,18 @@ class Conversation:
         return "conversation %d, %s %s:%d to %s:%d" % (self.number, self.protocol, *self.client, *self.service)
 
 
+def from_here(fields, source, talk):
+    """What the node itself sends has not been routed before; and what it gets has a hop to go."""
+    if source in NODE:
+        return dict(fields, ttl=64)
+    return dict(fields, ttl=max(fields["ttl"], 2)) if talk.client[0] in NODE else fields
+
+
 class Maker:
     """Makes conversations from a seeded generator."""
 
-    def __init__(self, generator, has_reloads):
-        self.random, self.has_reloads = generator, has_reloads
+    def __init__(self, generator, has_reloads, clients):
+        self.random, self.has_reloads, self.clients = generator, has_reloads, clients
         self.ident = 1
         self.taken = set()
 
@@ -70,10 +77,12 @@ class Maker:
         roll = self.random
         while True:
             address, protocol, port = roll.choice(FRONTENDS)
-            client = (roll.choice(CLIENTS), roll.choice((roll.randint(1024, 29999), roll.randint(33000, 65535), 40000, 500)))
+            client = (roll.choice(self.clients), roll.choice((roll.randint(1024, 29999), roll.randint(33000, 65535), 40000, 500)))
             key = (client, address, port, protocol)
             if self.has_reloads and address in NODE and is_passing(address, protocol, port):
                 continue  # the node's own stack would have the rest
+            if client[0] in NODE and address in NODE:
+                continue
             if client[0] != address and key not in self.taken:
                 self.taken.add(key)
                 break
@@ -108,9 +117,7 @@ class Maker:
                 ends = (*side.backend, *side.outer)
             else:
                 return None
-            # What the node itself answers has not been routed before.
-            fields = dict(head, ttl=64) if ends[0] in NODE else head
-            return [ipv4(ends[0], ends[2], number, body(*ends), **fields)]
+            return [ipv4(ends[0], ends[2], number, body(*ends), **from_here(head, ends[0], talk))]
 
         return build
 
@@ -231,7 +238,7 @@ class Maker:
                 return None
             seen = Packet(about)
             source = router if origin == "router" else seen.destination
-            return [ipv4(source, seen.source, ICMP, icmp(kind, code, rest, about[:length]), **head)]
+            return [ipv4(source, seen.source, ICMP, icmp(kind, code, rest, about[:length]), **from_here(head, source, talk))]
 
         return Step(origin, f"icmp {kind}/{code} about a packet to the {'client' if origin == 'client' else 'server'}", build)
 
@@ -242,7 +249,8 @@ class Maker:
             head = self.fields()
 
             def build(side, rest=rest, payload=payload, head=head):
-                return [ipv4(talk.client[0], talk.service[0], ICMP, icmp(8, 0, rest, payload), **head)]
+                fields = from_here(head, talk.client[0], talk)
+                return [ipv4(talk.client[0], talk.service[0], ICMP, icmp(8, 0, rest, payload), **fields)]
 
             talk.steps.append(Step("client", "echo request", build, opens=number == 0))
 
@@ -250,6 +258,7 @@ class Maker:
                 if side.to_server is None:
                     return None
                 seen = Packet(side.to_server)
-                return [ipv4(seen.destination, seen.source, ICMP, icmp(0, 0, rest, payload), **head)]
+                fields = from_here(head, seen.destination, talk)
+                return [ipv4(seen.destination, seen.source, ICMP, icmp(0, 0, rest, payload), **fields)]
 
             talk.steps.append(Step("server", "echo reply", answer))

@@ -11,6 +11,8 @@ import socket
 import struct
 import subprocess
 
+from packets import with_ttl
+
 TUPLE = r"src=(\S+) dst=(\S+) sport=(\d+) dport=(\d+)"
 TUNSETIFF, IFF_TUN, IFF_NO_PI = 0x400454CA, 1, 0x1000
 
@@ -24,6 +26,8 @@ SETTINGS = {
     "net/ipv4/conf/all/accept_local": 1,
     "net/ipv4/conf/all/send_redirects": 0,
     "net/ipv4/conf/default/send_redirects": 0,
+    # What routers tell of the path is for the clients; the node's own stack is not to send less because of it.
+    "net/ipv4/ip_no_pmtu_disc": 2,
     "net/ipv6/conf/all/disable_ipv6": 1,
     "net/ipv6/conf/default/disable_ipv6": 1,
     # As kube-proxy and Culvert have it: no window checks, no connection to a Service that begins in the middle.
@@ -39,6 +43,13 @@ SETTINGS = {
     "unacknowledged")}
 
 
+# Nothing listens here: what the stack says to segments would end the connections that are played. What is sent as the node's has
+# the mark.
+SILENCE = """table ip differential {
+    chain output { type filter hook output priority raw; ip protocol tcp meta mark and 1 != 1 drop; }
+}"""
+
+
 class Kernel:
     def __init__(self, ruleset, mtu):
         run("ip", "link", "set", "lo", "up")
@@ -49,7 +60,7 @@ class Kernel:
             except OSError as error:
                 if "icmp_msgs" not in name:  # belongs to the first namespace in some kernels
                     raise SystemExit(f"differential: cannot set {name}: {error}")
-        self.tuns = {}
+        self.tuns, self.is_narrow = {}, min(mtu.values()) < max(mtu.values())
         for name in ("pods", "uplink"):
             descriptor = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK)
             fcntl.ioctl(descriptor, TUNSETIFF, struct.pack("16sH22x", name.encode(), IFF_TUN | IFF_NO_PI))
@@ -60,6 +71,9 @@ class Kernel:
         run("ip", "route", "add", "10.244.0.0/16", "dev", "pods", "src", "192.0.2.10")
         run("ip", "route", "add", "default", "dev", "uplink", "src", "192.0.2.10")
         self.load(ruleset)
+        subprocess.run(["nft", "-f", "-"], input=SILENCE.encode(), check=True)
+        self.own = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+        self.own.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, 1)
         self.local = []
         for protocol in (socket.IPPROTO_ICMP, socket.IPPROTO_TCP, socket.IPPROTO_UDP):
             raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, protocol)
@@ -103,10 +117,22 @@ class Kernel:
                     break
         return outputs, delivered
 
-    def inject(self, interface, data):
-        """What comes out for a packet: pairs of interface and bytes, and what the node itself got."""
+    def inject(self, interface, data, is_hop):
+        """What comes out for a packet: pairs of interface and bytes, and what the node itself got.
+
+        With `is_hop` it comes with its TTL lowered, as by a router."""
+        if interface == "host" and self.is_narrow:
+            # The node's stack would send nothing larger than the interface takes: here such packets come from outside.
+            interface, is_hop = "uplink", False
+        if is_hop:
+            data = with_ttl(data, data[8] - 1)
         try:
-            os.write(self.tuns[interface], data)
+            if interface == "host":
+                self.own.sendto(data, (socket.inet_ntoa(data[16:20]), 0))
+            else:
+                os.write(self.tuns[interface], data)
+        except PermissionError:
+            pass  # a filter has dropped or refused what the node sends
         except OSError as error:
             raise SystemExit(f"differential: the kernel does not take {data.hex()}: {error}")
         return self.drain()

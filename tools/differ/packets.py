@@ -33,6 +33,13 @@ def ipv4(source, destination, protocol, body, ident=0, ttl=64, tos=0, flags=0, o
     return header[:10] + struct.pack("!H", checksum(header)) + header[12:] + body
 
 
+def with_ttl(packet, ttl):
+    """The packet with another TTL."""
+    header = (packet[0] & 15) * 4
+    head = packet[:8] + bytes([ttl, packet[9], 0, 0]) + packet[12:header]
+    return head[:10] + struct.pack("!H", checksum(head)) + head[12:] + packet[header:]
+
+
 def tcp(source, sport, destination, dport, flags, sequence, acknowledgement, payload=b"", options=b""):
     body = struct.pack("!HHIIBBHHH", sport, dport, sequence & 0xFFFFFFFF, acknowledgement & 0xFFFFFFFF,
                        (20 + len(options)) << 2, flags, 64000, 0, 0) + options + payload

@@ -12,12 +12,12 @@ import tempfile
 from collections import Counter
 
 from compare import Backends, culvert_outputs, fields_of, interface_of, is_generated, kernel_outputs, learn, masked
-from conversations import Maker
+from conversations import CLIENTS, Maker
 from decisions import documented
 from engine import Engine
 from kernel import Kernel
 from packets import Packet
-from world.configuration import NARROW, configuration
+from world.configuration import NARROW, NODE, configuration
 from world.manifests import manifests, owner
 
 RELOAD = 6  # rounds between two reloads
@@ -29,7 +29,7 @@ class Session:
     def __init__(self, culvert, seed, count):
         self.seed, self.count = seed, count
         self.directory = tempfile.mkdtemp(prefix="culvert-differential-")
-        self.version = 0
+        self.version, self.reloads = 0, 0
         # Seeds take turns: a narrow interface towards the pods, or towards the others, or none; every other one has reloads.
         mtu = {"pods": NARROW if seed % 6 in (2, 3) else 1500, "uplink": NARROW if seed % 6 in (4, 5) else 1500}
         self.has_reloads = seed % 2 == 1
@@ -39,7 +39,9 @@ class Session:
             with open(os.path.join(self.directory, f"manifests-{version}.yaml"), "w") as file:
                 file.write(manifests(version))
         self.random = random.Random(seed)
-        self.maker = Maker(self.random, self.has_reloads)
+        # Where no interface is named the node is a client, too.
+        clients = CLIENTS + [NODE[0]] * 3 if set(mtu.values()) == {1500} else CLIENTS
+        self.maker = Maker(self.random, self.has_reloads, clients)
         self.engine = Engine(culvert, self.directory, seed)
         self.kernel = Kernel(self.engine.ruleset(0), mtu)
         self.backends = Backends()
@@ -63,7 +65,7 @@ class Session:
 
     def reload(self, talks):
         """Other rules on both sides. Flows of UDP whose endpoint is gone are over; those of TCP stay."""
-        self.version = 1 - self.version
+        self.version, self.reloads = 1 - self.version, self.reloads + 1
         self.kernel.load(self.engine.ruleset(self.version))
         self.kernel.forget(self.is_stale)
         self.engine.reload(self.version)
@@ -96,15 +98,24 @@ class Session:
                 if any(packets.values()) and not talk.is_parted:
                     self.differ(talk, step, "one side alone has something to answer", packets, {})
                 continue
-            results = [self.kernel.inject(interface_of(data), data) for data in packets["kernel"]]
+            results = [self.kernel.inject(interface_of(data), data, self.is_hop(talk, step, data)) for data in packets["kernel"]]
             work.append((talk, step, packets, results, len(inputs)))
             inputs += packets["culvert"]
         events = self.engine.inject(inputs) if inputs else []
         for talk, step, packets, results, first in work:
             mine = events[first:first + len(packets["culvert"])]
-            outputs = {"kernel": kernel_outputs(step, results), "culvert": culvert_outputs(mine)}
+            outputs = {"kernel": kernel_outputs(talk, step, results), "culvert": culvert_outputs(mine)}
             self.compared += len(mine)
             self.judge(talk, step, packets, outputs, mine)
+
+    @staticmethod
+    def is_hop(talk, step, data):
+        """Whether Culvert is a hop where the kernel is none: behind the node's stack, and before it for what is translated."""
+        if interface_of(data) == "host":
+            return True
+        side = talk.sides["culvert"]
+        is_translated = side.outer is not None and (side.outer, side.backend) != (talk.client, talk.service)
+        return talk.client[0] in NODE and step.origin != "client" and is_translated
 
     def judge(self, talk, step, packets, outputs, events):
         problems, before = [], {}
@@ -127,16 +138,17 @@ class Session:
                 owner = self.tuples.setdefault((name, talk.protocol, side.outer, side.backend), talk.number)
                 if owner != talk.number:
                     problems.append(f"{name}: two conversations share a reply tuple")
-            if step.opens and side.backend:
-                problems += [f"{name}: {problem}" for problem in self.choice_problems(name, talk, side.backend)]
         if step.opens:
-            opened, talk.version = talk.version, self.version
+            opened, talk.reloads = talk.reloads, self.reloads
             reused = [side.outer and (side.outer, side.backend) == before[name] for name, side in talk.sides.items()]
-            if opened not in (None, self.version) and any(reused):
+            if opened not in (None, self.reloads) and any(reused):
                 # A side has taken the entry of the connection before, and its endpoint, whatever the rules say now.
                 self.decided["reopened"] += 1
                 talk.place = len(talk.steps)
                 return
+        for name, side in talk.sides.items():
+            if side.backend and (step.opens or talk.protocol == "UDP" and before[name] == (None, None)):
+                problems += [f"{name}: {problem}" for problem in self.choice_problems(name, talk, side.backend)]
         forms = {
             name: sorted((place, masked(data, talk, step, side, packets[name])) for place, data in outputs[name])
             for name, side in talk.sides.items()

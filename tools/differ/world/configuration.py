@@ -2,6 +2,8 @@
 
 NARROW = 1400  # the MTU of the interface that is narrower than the others
 
+NODE = ("192.0.2.10", "192.0.2.11")
+
 CLUSTER = """node:
   name: node-a
   addresses: [192.0.2.10, 192.0.2.11]
