@@ -37,7 +37,7 @@ let package = Package(
         .target(name: "Tables", dependencies: ["CShims"], swiftSettings: settings),
         .target(name: "Datapath", dependencies: ["Wire", "Tables"], swiftSettings: settings),
         .target(name: "Devices", dependencies: ["CTun", "Wire"], swiftSettings: settings),
-        .target(name: "Capture", dependencies: ["CPcap", "CShims", "Wire"], swiftSettings: settings),
+        .target(name: "Capture", dependencies: ["CPcap", "Wire"], swiftSettings: settings),
         .target(name: "Kubernetes", dependencies: ["Wire", "Yams"], swiftSettings: settings),
         .target(name: "Services", dependencies: ["Kubernetes", "Datapath", "Tables", "Wire"], swiftSettings: settings),
         .target(
@@ -90,7 +90,7 @@ let package = Package(
             swiftSettings: settings
         ),
         .testTarget(name: "DevicesTests", dependencies: ["Devices", "Wire"], swiftSettings: settings),
-        .testTarget(name: "CaptureTests", dependencies: ["Capture", "Wire"], swiftSettings: settings),
+        .testTarget(name: "CaptureTests", dependencies: ["Capture", "CPcap", "Wire"], swiftSettings: settings),
         .testTarget(name: "KubernetesTests", dependencies: ["Kubernetes", "Wire"], swiftSettings: settings),
         .testTarget(
             name: "ServicesTests",

@@ -1,16 +1,10 @@
-internal import CPcap
-internal import CShims
 internal import Glibc
 
 // # Theory of operation
 //
-// A capture comes from a file or from a pipe, and one of two readers takes it: libpcap for classic pcap, Culvert's own
-// reader for pcapng. Which one shows in the first bytes, so these are looked at first: with pread(2) where the
-// descriptor can seek, and otherwise by taking them out and repeating them to the reader. Nothing is consumed either
-// way, and `-` works for both kinds.
-//
-// Culvert's reader reads from the descriptor and takes what a pipe has. libpcap wants a stdio stream: it gets one with
-// a large buffer (setvbuf without a buffer keeps glibc at one block) and no lock, since only one thread uses it.
+// A capture comes from a file or from a pipe, and one of two readers takes it, that of classic pcap or that of pcapng. Which one
+// shows in the first bytes, so these are looked at first: with pread(2) where the descriptor can seek, and otherwise by
+// taking them out and repeating them to the reader. Nothing is consumed either way, and `-` works for both kinds.
 
 /// An opened capture of which nothing is consumed yet; one of the readers takes it over.
 @safe package final class CaptureInput {
@@ -21,7 +15,6 @@ internal import Glibc
     private let descriptor: Int32
     /// How much of `prefix` was taken from the descriptor and not yet given to a reader.
     private var unread: ArraySlice<UInt8>
-    private var buffer: UnsafeMutableRawPointer?
 
     /// How many bytes a reader does well to ask for at a time: a file's, as long as they are few.
     let readSize: Int
@@ -47,10 +40,7 @@ internal import Glibc
         }
     }
 
-    deinit {
-        // Safe: a stream, if there is one, was closed by libpcap before, and the descriptor with it.
-        if let buffer = unsafe buffer { unsafe buffer.deallocate() } else { close(descriptor) }
-    }
+    deinit { close(descriptor) }
 
     /// Reads between one and `buffer.count` bytes; 0 at the end of the file.
     func read(into buffer: UnsafeMutableRawBufferPointer) throws(CaptureError) -> Int {
@@ -66,24 +56,6 @@ internal import Glibc
             if count >= 0 { return count }
             if errno != EINTR { throw CaptureError(.damaged, file: name, reason: errorText(errno)) }
         }
-    }
-
-    /// A stream over the whole capture, for libpcap, which is to close it; the descriptor goes with it.
-    ///
-    /// May be called once, instead of `read`. The stream uses a buffer of this object's.
-    func stream() throws(CaptureError) -> UnsafeMutablePointer<FILE> {
-        // Safe: nothing keeps a pointer to the array, of which the shim makes a copy.
-        let stream =
-            unsafe unread.isEmpty
-            ? fdopen(descriptor, "r")
-            : unread.withUnsafeBytes { unsafe culvert_open_repeating(descriptor, $0.baseAddress, $0.count) }
-        guard let stream = unsafe stream else { throw CaptureError(.open, file: name, reason: errorText(errno)) }
-        // Safe: the buffer lives until `deinit`, which runs after the stream is closed.
-        let memory = UnsafeMutableRawPointer.allocate(byteCount: readSize, alignment: 64)
-        unsafe setvbuf(stream, memory.assumingMemoryBound(to: CChar.self), _IOFBF, readSize)
-        unsafe culvert_forgo_locking(stream)
-        unsafe buffer = memory
-        return unsafe stream
     }
 
     /// A page more than a file has, so that its end shows in the same read; the limit for large files and for pipes.

@@ -4,9 +4,7 @@ internal import Glibc
 // # Theory of operation
 //
 // `CaptureReader` gives the packets of a capture one by one, without their link-layer header, as the datapath takes
-// them. libpcap reads classic pcap of all byte orders and time resolutions, and runs the filter. Culvert's own reader
-// (`PcapngReader`) reads pcapng: there libpcap refuses several interfaces whose link types, resolutions or snapshot
-// lengths differ, which is what Wireshark writes when it captures on more than one.
+// them. Classic pcap comes from `PcapReader`, pcapng from `PcapngReader`; libpcap compiles and runs the filter.
 //
 // A Culvert trace has every packet several times: only what was received (`LABEL:rx`) is fed again.
 //
@@ -15,7 +13,7 @@ internal import Glibc
 //
 // A damaged file gives its packets up to the damage, then the error.
 //
-// Per packet: reading it, the link-layer header, one copy; nothing is allocated.
+// Per packet: parsing it where it was read, the link-layer header, one copy; nothing is allocated.
 
 /// A packet of a capture, without its bytes.
 package struct CapturedPacket: Equatable, Sendable, BitwiseCopyable {
@@ -43,11 +41,12 @@ package struct CapturedPacket: Equatable, Sendable, BitwiseCopyable {
 /// Reads the packets of a pcap or pcapng capture.
 @safe package struct CaptureReader: ~Copyable {
     private let input: CaptureInput
-    /// libpcap's, for classic pcap.
-    private let handle: OpaquePointer?
-    /// For pcapng, where there is no `handle`.
+    private let isPcapng: Bool
+    /// For classic pcap, with the only source.
+    private var records: PcapReader
+    private let source: Source
+    /// For pcapng, with what is done with the packets of each interface.
     private var blocks: PcapngReader
-    /// What is done with the packets of an interface; a pcap file has one.
     private var sources: [Source]
     /// The filter as compiled for each link type so far.
     private var filters: [Int32: CaptureFilter]
@@ -63,7 +62,7 @@ package struct CapturedPacket: Equatable, Sendable, BitwiseCopyable {
 
     /// How to read the packets of one interface.
     private struct Source {
-        /// LINKTYPE_…, or DLT_….
+        /// LINKTYPE_….
         var number: Int32
         /// nil if the datapath cannot use such packets.
         var link: LinkType?
@@ -80,35 +79,33 @@ package struct CapturedPacket: Equatable, Sendable, BitwiseCopyable {
     /// Reads `input` from its beginning.
     package init(_ input: CaptureInput, filter expression: String? = nil) throws(CaptureError) {
         try input.refuseOtherFormats()
+        var records = PcapReader(input)
         var blocks = PcapngReader(input)
         var sources: [Source] = []
         var filters: [Int32: CaptureFilter] = [:]
         let isTrace = input.isCulvertTrace
-        let handle: OpaquePointer?
-        if input.isPcapng {
-            unsafe handle = nil
+        let isPcapng = input.isPcapng
+        let source: Source
+        if isPcapng {
             // Up to the first interface, so that a bad header and a bad filter show at once.
             while sources.isEmpty, let event = try blocks.next() {
                 guard case .interface(let index) = event else { continue }
                 sources = [try Self.source(blocks.interfaces[index], isTrace, expression, &filters)]
             }
+            source = Source(number: 0)
         } else {
-            let opened = unsafe try Self.open(input, filter: expression)
-            unsafe handle = opened.handle
-            sources = unsafe [opened.source]
+            try records.begin()
+            source = try Self.source(ofAll: records.linkType, input, expression)
         }
         self.input = input
-        unsafe self.handle = handle
+        self.isPcapng = isPcapng
+        self.source = source
+        self.records = records
         self.blocks = blocks
         self.sources = sources
         self.filters = filters
         self.expression = expression
         isCulvertTrace = isTrace
-    }
-
-    deinit {
-        // Safe: the handle is ours alone. The stream's buffer outlives it, being `input`'s.
-        if let handle = unsafe handle { unsafe pcap_close(handle) }
     }
 
     /// The name of the interface that a packet was captured on, such as `web-1:rx`; nil in a pcap file.
@@ -120,35 +117,35 @@ package struct CapturedPacket: Equatable, Sendable, BitwiseCopyable {
     /// Copies the network layer of the next packet to the beginning of `frame`; nil at the end of the capture.
     package mutating func next(into frame: inout MutableRawSpan) throws(CaptureError) -> CapturedPacket? {
         if ended { return nil }
-        guard let handle = unsafe handle else { return try nextOfBlocks(into: &frame) }
-        while true {
-            // Safe: after a result of 1 both pointers are set, and `caplen` bytes can be read until the next call.
-            var header: UnsafeMutablePointer<pcap_pkthdr>?
-            var data: UnsafePointer<UInt8>?
-            let result = unsafe pcap_next_ex(handle, &header, &data)
-            guard result == 1, let header = unsafe header, let data = unsafe data else {
-                ended = true
-                if result == PCAP_ERROR_BREAK { return nil }
-                let reason = unsafe String(cString: pcap_geterr(handle))
-                throw CaptureError(.damaged, file: input.name, reason: reason, packet: packetsRead + 1)
+        if isPcapng { return try nextOfBlocks(into: &frame) }
+        do throws(CaptureError) {
+            while let found = try records.next() {
+                packetsRead += 1
+                if let filter = source.filter, !filter.matches(records.packetBytes, wireLength: found.wireLength) {
+                    packetsFiltered += 1
+                    continue
+                }
+                return deliver(
+                    records.packetBytes,
+                    wireLength: found.wireLength,
+                    link: source.link ?? .raw,
+                    time: found.time,
+                    interface: 0,
+                    into: &frame
+                )
             }
-            packetsRead += 1
-            if let filter = sources[0].filter, unsafe !filter.matches(header, data) {
-                packetsFiltered += 1
-                continue
-            }
-            let captured = unsafe Int(header.pointee.caplen)
-            let bytes = unsafe RawSpan(_unsafeStart: data, byteCount: captured)
-            let time = unsafe Self.nanoseconds(header.pointee.ts)
-            return unsafe deliver(
-                bytes,
-                wireLength: Int(header.pointee.len),
-                link: sources[0].link ?? .raw,
-                time: time,
-                interface: 0,
-                into: &frame
-            )
+        } catch {
+            throw end(with: error)
         }
+        ended = true
+        return nil
+    }
+
+    /// The error at which the packets end, with the number of the packet that could not be read.
+    private mutating func end(with error: CaptureError) -> CaptureError {
+        ended = true
+        guard error.kind == .damaged else { return error }
+        return CaptureError(.damaged, file: error.file, reason: error.reason, packet: packetsRead + 1)
     }
 
     @inline(__always)
@@ -199,9 +196,7 @@ package struct CapturedPacket: Equatable, Sendable, BitwiseCopyable {
                 }
             }
         } catch {
-            ended = true
-            guard error.kind == .damaged else { throw error }
-            throw CaptureError(.damaged, file: error.file, reason: error.reason, packet: packetsRead + 1)
+            throw end(with: error)
         }
         ended = true
         return nil
@@ -233,33 +228,18 @@ package struct CapturedPacket: Equatable, Sendable, BitwiseCopyable {
 }
 
 extension CaptureReader {
-    /// Opens a classic capture.
-    private static func open(
+    /// What to do with the packets of a classic capture.
+    private static func source(
+        ofAll number: Int32,
         _ input: CaptureInput,
-        filter expression: String?
-    ) throws(CaptureError) -> (handle: OpaquePointer, source: Source) {
-        // Safe: the message buffer has the size that libpcap asks for and is terminated by it; on success the handle
-        // owns the stream.
-        var reason = [CChar](repeating: 0, count: Int(PCAP_ERRBUF_SIZE))
-        let stream = unsafe try input.stream()
-        let precision = UInt32(PCAP_TSTAMP_PRECISION_NANO)
-        guard let handle = unsafe pcap_fopen_offline_with_tstamp_precision(stream, precision, &reason) else {
-            unsafe fclose(stream)
-            let text = String(decoding: reason.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-            throw CaptureError(.format, file: input.name, reason: text)
+        _ expression: String?
+    ) throws(CaptureError) -> Source {
+        guard let link = LinkType(number: number) else {
+            throw CaptureError(.format, file: input.name, reason: refusal(number))
         }
-        do throws(CaptureError) {
-            let number = unsafe pcap_datalink(handle)
-            guard let link = LinkType(number: number) else {
-                throw CaptureError(.format, file: input.name, reason: refusal(number))
-            }
-            var source = Source(number: number, link: link)
-            if let expression { source.filter = try CaptureFilter(expression, linkType: number) }
-            return unsafe (handle, source)
-        } catch {
-            unsafe pcap_close(handle)  // Safe: it goes no further.
-            throw error
-        }
+        var source = Source(number: number, link: link)
+        if let expression { source.filter = try CaptureFilter(expression, linkType: number) }
+        return source
     }
 
     /// What to do with the packets of a pcapng interface.
@@ -290,16 +270,5 @@ extension CaptureReader {
     private static func describe(_ number: Int32) -> String {
         guard let name = unsafe pcap_datalink_val_to_name(number) else { return "\(number)" }
         return unsafe "\(number) (\(String(cString: name)))"  // Safe: libpcap's names are constants.
-    }
-
-    /// A timestamp of libpcap's, of which the second field has nanoseconds here.
-    ///
-    /// Classic pcap has unsigned seconds, which libpcap takes for signed ones.
-    @inline(__always)
-    private static func nanoseconds(_ time: timeval) -> UInt64 {
-        let seconds = time.tv_sec < 0 ? Int(UInt32(truncatingIfNeeded: time.tv_sec)) : time.tv_sec
-        let (product, tooLarge) = UInt64(seconds).multipliedReportingOverflow(by: 1_000_000_000)
-        let (sum, overflow) = product.addingReportingOverflow(UInt64(max(time.tv_usec, 0)))
-        return tooLarge || overflow ? .max : sum
     }
 }

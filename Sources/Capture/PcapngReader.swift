@@ -1,11 +1,10 @@
 // # Theory of operation
 //
 // A pcapng file is a chain of blocks, each with its length in front and behind (draft-ietf-opsawg-pcapng section 3.1).
-// The reader keeps a window of the file in one array, makes sure that the next block is in it, and parses what it
-// knows where it lies. Nothing in a file is believed: a block must be at least 12 bytes, a multiple of 4, and end with
-// the length that it began with; a block that is parsed may have 16 MiB, and the window grows only as fast as the file
-// gives bytes. Blocks of other kinds are read past, however long. An interface table has at most 65,536 rows, and names
-// in it 255 bytes.
+// The reader makes sure that the next block is in its window, and parses what it knows where it lies. Nothing in a file
+// is believed: a block must be at least 12 bytes, a multiple of 4, and end with the length that it began with; a block that
+// is parsed may have 16 MiB. Blocks of other kinds are read past, however long. An interface table has at most 65,536
+// rows, and names in it 255 bytes.
 //
 // Errors give the offset of the block in the file. After an error the reader is at its end.
 //
@@ -13,11 +12,9 @@
 
 /// Reads pcapng in either byte order from a file or a pipe; made for Culvert's own traces, safe with anybody's.
 @safe package struct PcapngReader: ~Copyable {
-    private let input: CaptureInput
-    /// The window: `block` begins at `start`, and bytes up to `end` are from the file.
-    private var window: [UInt8]
-    private var start = 0
-    private var end = 0
+    /// The current block begins at its `start`.
+    private var window: CaptureWindow
+    private var start: Int { window.start }
     /// Length of the current block, to be passed over by the next call.
     private var blockLength = 0
     private var packetRange = 0..<0
@@ -33,14 +30,11 @@
     package private(set) var packetCount: UInt64 = 0
 
     private static let parsedBlockLimit = 1 << 24
-    private static let growth = 1 << 18
+    private static let skipStep = 1 << 16
     private static let interfaceLimit = 1 << 16
 
     /// Reads `input` from its beginning.
-    package init(_ input: CaptureInput) {
-        self.input = input
-        window = []
-    }
+    package init(_ input: CaptureInput) { window = CaptureWindow(input) }
 
     /// Reads the file at `path`, or standard input for `-`.
     package init(path: String) throws(CaptureError) {
@@ -48,13 +42,13 @@
     }
 
     /// The file as the user named it.
-    package var name: String { input.name }
+    package var name: String { window.name }
 
     /// The bytes of the packet that `next` has just told of.
     package var packetBytes: RawSpan {
         @_lifetime(borrow self) get {
-            // Safe: the array is a part of `self` and changes only through `mutating` methods.
-            unsafe _overrideLifetime(window.raw.extracting(packetRange), borrowing: self)
+            // Safe: the window is a part of `self` and changes only through `mutating` methods.
+            unsafe _overrideLifetime(window.bytes.extracting(packetRange), borrowing: self)
         }
     }
 
@@ -62,8 +56,8 @@
     package func comments() -> [String] {
         var options = PcapngOptions(range: optionRange, isBigEndian: isBigEndian)
         var result: [String] = []
-        while let option = options.next(in: window.raw) {
-            if option.code == 1 { result.append(window.raw.text(option.range)) }
+        while let option = options.next(in: window.bytes) {
+            if option.code == 1 { result.append(window.bytes.text(option.range)) }
         }
         return result
     }
@@ -85,7 +79,7 @@
     }
 
     private func damaged(_ reason: String) -> CaptureError {
-        CaptureError(.damaged, file: input.name, reason: "\(reason) (block at offset \(offset))")
+        CaptureError(.damaged, file: name, reason: "\(reason) (block at offset \(offset))")
     }
 
     /// Brings the next block into the window; nil at the end of the file.
@@ -93,41 +87,41 @@
     /// Of blocks that are not parsed, nothing stays.
     private mutating func nextBlock() throws(CaptureError) -> UInt32? {
         (packetRange, optionRange) = (0..<0, 0..<0)
-        start += blockLength
+        window.skip(blockLength)
         offset += UInt64(blockLength)
         blockLength = 0
-        guard try fill(8) else { return try atEnd() }
-        let type = window.raw.number32(at: start, bigEndian: isBigEndian)
+        guard try window.fill(8) else { return try atEnd() }
+        let type = window.bytes.number32(at: start, bigEndian: isBigEndian)
         if type == PcapngBlockType.section {  // Reads the same in both orders.
-            guard try fill(12) else { throw damaged("the file ends inside a section header") }
-            guard let order = PcapngSection.byteOrder(window.raw.number32(at: start + 8, bigEndian: false)) else {
+            guard try window.fill(12) else { throw damaged("the file ends inside a section header") }
+            guard let order = PcapngSection.byteOrder(window.bytes.number32(at: start + 8, bigEndian: false)) else {
                 throw damaged("the section header has no byte-order magic")
             }
             isBigEndian = order
         } else if !begun {
-            throw CaptureError(.format, file: input.name, reason: "not a pcapng file")
+            throw CaptureError(.format, file: name, reason: "not a pcapng file")
         }
-        let total = window.raw.number32(at: start + 4, bigEndian: isBigEndian)
+        let total = window.bytes.number32(at: start + 4, bigEndian: isBigEndian)
         guard total >= 12 && total.isMultiple(of: 4) else { throw damaged("a block length of \(total) bytes") }
         guard PcapngBlockType.isParsed(type) else {
             try skip(Int(total))
             return type
         }
         guard total <= Self.parsedBlockLimit else { throw damaged("a block length of \(total) bytes") }
-        guard try fill(Int(total)) else { throw damaged("the file ends inside a block") }
+        guard try window.fill(Int(total)) else { throw damaged("the file ends inside a block") }
         blockLength = Int(total)
         try checkTrailer(total)
         return type
     }
 
     private mutating func atEnd() throws(CaptureError) -> UInt32? {
-        if end > start { throw damaged("the file ends inside a block header") }
-        if !begun { throw CaptureError(.format, file: input.name, reason: "the file is empty") }
+        if window.available > 0 { throw damaged("the file ends inside a block header") }
+        if !begun { throw CaptureError(.format, file: name, reason: "the file is empty") }
         return nil
     }
 
     private func checkTrailer(_ total: UInt32) throws(CaptureError) {
-        let trailing = window.raw.number32(at: start + blockLength - 4, bigEndian: isBigEndian)
+        let trailing = window.bytes.number32(at: start + blockLength - 4, bigEndian: isBigEndian)
         guard trailing == total else { throw damaged("a block of \(total) bytes ends with a length of \(trailing)") }
     }
 
@@ -135,52 +129,15 @@
     private mutating func skip(_ total: Int) throws(CaptureError) {
         var left = total - 4
         while left > 0 {
-            let step = min(left, Self.growth)
-            guard try fill(step) else { throw damaged("the file ends inside a block") }
-            start += step
+            let step = min(left, Self.skipStep)
+            guard try window.fill(step) else { throw damaged("the file ends inside a block") }
+            window.skip(step)
             offset += UInt64(step)
             left -= step
         }
-        guard try fill(4) else { throw damaged("the file ends inside a block") }
+        guard try window.fill(4) else { throw damaged("the file ends inside a block") }
         blockLength = 4
         try checkTrailer(UInt32(total))
-    }
-
-    /// Makes sure that `count` bytes from `start` on are in the window; false if the file ends before.
-    @inline(__always)
-    private mutating func fill(_ count: Int) throws(CaptureError) -> Bool {
-        if end - start >= count { return true }
-        return try fillSlowly(count)
-    }
-
-    @inline(never)
-    private mutating func fillSlowly(_ count: Int) throws(CaptureError) -> Bool {
-        if start > 0 {
-            // Safe: both ranges are inside of the array; they may overlap.
-            unsafe window.withUnsafeMutableBytes { bytes in
-                unsafe bytes.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[start..<end]))
-            }
-            (start, end) = (0, end - start)
-        }
-        while end < count {
-            let growth = min(input.readSize, Self.growth)
-            if window.count - end < growth { window += [UInt8](repeating: 0, count: growth) }
-            var failure: CaptureError?
-            let (from, input) = (end, input)
-            // Safe: the slice is inside of the array.
-            let got = unsafe window.withUnsafeMutableBytes { bytes in
-                do throws(CaptureError) {
-                    return unsafe try input.read(into: UnsafeMutableRawBufferPointer(rebasing: bytes[from...]))
-                } catch {
-                    failure = error
-                    return 0
-                }
-            }
-            if let failure { throw failure }
-            if got == 0 { return false }
-            end += got
-        }
-        return true
     }
 
     private mutating func parse(type: UInt32) throws(CaptureError) -> PcapngEvent? {
@@ -199,9 +156,9 @@
 
 // What is in the blocks. `number` counts from the block's first byte; its body is at 8 and goes to `end` in the window.
 extension PcapngReader {
-    private func number16(_ offset: Int) -> UInt16 { window.raw.number16(at: start + offset, bigEndian: isBigEndian) }
-    private func number32(_ offset: Int) -> UInt32 { window.raw.number32(at: start + offset, bigEndian: isBigEndian) }
-    private func number64(_ offset: Int) -> UInt64 { window.raw.number64(at: start + offset, bigEndian: isBigEndian) }
+    private func number16(_ offset: Int) -> UInt16 { window.bytes.number16(at: start + offset, bigEndian: isBigEndian) }
+    private func number32(_ offset: Int) -> UInt32 { window.bytes.number32(at: start + offset, bigEndian: isBigEndian) }
+    private func number64(_ offset: Int) -> UInt64 { window.bytes.number64(at: start + offset, bigEndian: isBigEndian) }
 
     /// Calls `body` for every option in `range`.
     private func eachOption(
@@ -209,7 +166,7 @@ extension PcapngReader {
         _ body: (UInt16, Range<Int>) throws(CaptureError) -> Void
     ) throws(CaptureError) {
         var options = PcapngOptions(range: range, isBigEndian: isBigEndian)
-        while let option = options.next(in: window.raw) { try body(option.code, option.range) }
+        while let option = options.next(in: window.bytes) { try body(option.code, option.range) }
         if options.overran { throw damaged("an option is longer than its block") }
     }
 
@@ -221,8 +178,8 @@ extension PcapngReader {
         interfaces.removeAll(keepingCapacity: true)
         var section = PcapngSection(isBigEndian: isBigEndian)
         try eachOption(in: start + 24..<end) { code, range throws(CaptureError) in
-            if code == 1 && section.comment == nil { section.comment = window.raw.text(range) }
-            if code == 4 && section.application == nil { section.application = window.raw.text(range) }
+            if code == 1 && section.comment == nil { section.comment = window.bytes.text(range) }
+            if code == 4 && section.application == nil { section.application = window.bytes.text(range) }
         }
         return section
     }
@@ -233,9 +190,9 @@ extension PcapngReader {
         var interface = PcapngInterface(linkType: number16(8), snapLength: number32(12))
         try eachOption(in: start + 16..<end) { code, range throws(CaptureError) in
             switch (code, range.count) {
-            case (2, _): interface.name = window.raw.text(range.prefix(255))
-            case (3, _): interface.details = window.raw.text(range.prefix(255))
-            case (9, 1): interface.resolution = window.raw.byte(at: range.lowerBound)
+            case (2, _): interface.name = window.bytes.text(range.prefix(255))
+            case (3, _): interface.details = window.bytes.text(range.prefix(255))
+            case (9, 1): interface.resolution = window.bytes.byte(at: range.lowerBound)
             case (9, _): throw damaged("a time resolution of \(range.count) bytes")
             case (14, 8): interface.offset = Int64(bitPattern: number64(range.lowerBound - start))
             default: break
@@ -317,8 +274,8 @@ extension PcapngReader {
                 switch (code, range.count) {
                 case (2, 4): packet.flags = number32(range.lowerBound - start)
                 case (5, 8): packet.packetID = number64(range.lowerBound - start)
-                case (7, 9) where packet.verdict == nil && (1...2).contains(window.raw.byte(at: range.lowerBound)):
-                    packet.verdictKind = window.raw.byte(at: range.lowerBound)
+                case (7, 9) where packet.verdict == nil && (1...2).contains(window.bytes.byte(at: range.lowerBound)):
+                    packet.verdictKind = window.bytes.byte(at: range.lowerBound)
                     packet.verdict = number64(range.lowerBound + 1 - start)
                 default: break
                 }

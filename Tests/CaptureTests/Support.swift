@@ -24,12 +24,22 @@ struct ClassicFile {
     var out: Bytes
     let ticks: UInt64
 
-    init(link: UInt32 = 101, isBigEndian: Bool = false, isNano: Bool = false, snapLength: UInt32 = 65535) {
+    /// Behind each record header, for Kuznetzov's variant.
+    var more: [UInt8] = []
+
+    init(
+        link: UInt32 = 101,
+        isBigEndian: Bool = false,
+        isNano: Bool = false,
+        snapLength: UInt32 = 65535,
+        magic: UInt32? = nil,
+        version: (major: UInt16, minor: UInt16) = (2, 4)
+    ) {
         out = Bytes(isBigEndian: isBigEndian)
         ticks = isNano ? 1 : 1000
-        out.put(UInt32(isNano ? 0xa1b2_3c4d : 0xa1b2_c3d4))
-        out.put(UInt16(2))
-        out.put(UInt16(4))
+        out.put(magic ?? (isNano ? 0xa1b2_3c4d : 0xa1b2_c3d4))
+        out.put(version.major)
+        out.put(version.minor)
         out.put(UInt64(0))
         out.put(snapLength)
         out.put(link)
@@ -40,6 +50,7 @@ struct ClassicFile {
         out.put(UInt32(time % 1_000_000_000 / ticks))
         out.put(UInt32(bytes.count))
         out.put(UInt32(wire ?? bytes.count))
+        out.put(more)
         out.put(bytes)
     }
 }

@@ -1,4 +1,3 @@
 /* What C can say and Swift 6.3 cannot; each header says why. */
 #include "pause.h"
 #include "prefetch.h"
-#include "stdio_stream.h"

@@ -73,7 +73,7 @@ package struct ReplaySession: ~Copyable {
     /// How many of the reloads were done.
     private var reloadsDone = 0
     /// A packet that was read, and waits in a frame of the last batch until that has been decided by the old rules.
-    private var waiting: (packet: Packet, frame: Int)?
+    private var waiting: (packet: CapturedPacket, frame: Int)?
 
     /// A session for one run, with an empty conntrack table.
     package init(_ cluster: Cluster, _ settings: ReplaySettings, version: String) {
@@ -217,47 +217,49 @@ package struct ReplaySession: ~Copyable {
     private mutating func fill(_ reader: inout CaptureReader) throws(CaptureError) -> Bool {
         while batch.count < settings.batch {
             guard let packet = try nextPacket(&reader) else { return true }
-            if isReloadDue(packet.number) {
+            if isReloadDue(packet) {
                 if batch.count > 0 {
                     waiting = (packet: packet, frame: batch.count)
                     return false
                 }
-                while isReloadDue(packet.number) { reload() }
+                while isReloadDue(packet) { reload() }
             }
-            _ = batch.append(packet)
+            append(packet)
         }
         return false
     }
 
     /// The next packet of the capture, with its bytes in the next frame of the batch; nil at the end.
-    private mutating func nextPacket(_ reader: inout CaptureReader) throws(CaptureError) -> Packet? {
+    @inline(__always)
+    private mutating func nextPacket(_ reader: inout CaptureReader) throws(CaptureError) -> CapturedPacket? {
         if let (packet, frame) = waiting {
             waiting = nil
-            batch.frames.copy(frame, to: batch.count, length: Int(packet.length))
+            batch.frames.copy(frame, to: batch.count, length: packet.capturedLength)
             return packet
         }
-        let captured: CapturedPacket
-        do {
-            var frame = batch.frames.frame(batch.count, length: batch.frames.capacity)
-            guard let next = try reader.next(into: &frame) else { return nil }
-            captured = next
-        }
-        // Room is left above, so that no deadline can wrap; a capture that claims more has no real times.
-        clock = max(clock, min(captured.time, 1 << 62))
-        var packet = Packet()
-        packet.number = framesBefore &+ captured.number
-        packet.time = captured.time
-        packet.now = clock
-        packet.length = Int32(truncatingIfNeeded: captured.capturedLength)
-        packet.wireLength = Int32(clamping: captured.wireLength)
-        packet.ingress = uplink
-        packet.linkReason = captured.fault.map(DropReason.init) ?? .none
-        if captured.isTruncated { packet.marks.insert(.truncated) }
-        return packet
+        var frame = batch.frames.frame(batch.count, length: batch.frames.capacity)
+        return try reader.next(into: &frame)
     }
 
-    private func isReloadDue(_ packet: UInt64) -> Bool {
-        reloadsDone < settings.reloads.count && settings.reloads[reloadsDone].packet <= packet
+    /// Adds a packet whose bytes are in the next frame of the batch.
+    @inline(__always)
+    private mutating func append(_ captured: CapturedPacket) {
+        // Room is left above, so that no deadline can wrap; a capture that claims more has no real times.
+        clock = max(clock, min(captured.time, 1 << 62))
+        let number = batch.appendEmpty()
+        batch.packets[number].number = framesBefore &+ captured.number
+        batch.packets[number].time = captured.time
+        batch.packets[number].now = clock
+        batch.packets[number].length = Int32(truncatingIfNeeded: captured.capturedLength)
+        batch.packets[number].wireLength = Int32(clamping: captured.wireLength)
+        batch.packets[number].ingress = uplink
+        if let fault = captured.fault { batch.packets[number].linkReason = DropReason(fault) }
+        if captured.isTruncated { batch.packets[number].marks.insert(.truncated) }
+    }
+
+    private func isReloadDue(_ packet: CapturedPacket) -> Bool {
+        reloadsDone < settings.reloads.count
+            && settings.reloads[reloadsDone].packet <= framesBefore &+ packet.number
     }
 
     /// Takes over the next rules, and holds all flows against them at once, so that nothing depends on batches.

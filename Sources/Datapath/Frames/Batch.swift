@@ -56,6 +56,14 @@ package struct Batch: ~Copyable {
         return number
     }
 
+    /// Adds an empty packet, to be filled in where it is; the frame with its number was or will be filled by the caller.
+    @inline(__always) package mutating func appendEmpty() -> Int {
+        let number = count
+        packets[number] = Packet()
+        count &+= 1
+        return number
+    }
+
     /// Forgets all packets and emissions.
     package mutating func clear() {
         count = 0
