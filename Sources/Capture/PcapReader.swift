@@ -99,9 +99,9 @@ struct PcapPacket: Equatable, BitwiseCopyable {
         let length = headerLength + Int(captured)
         guard try window.fill(length) else { throw damaged("truncated: the file ends inside a packet") }
         (recordLength, packetLength) = (length, Int(min(captured, snapLength)))
-        // Safe: 2^32 seconds and 2^32 microseconds are less than 2^64 nanoseconds.
+        // Safe: 2^32 seconds and 2^31 microseconds are less than 2^64 nanoseconds. Negative microseconds count as none.
         return PcapPacket(
-            time: UInt64(seconds) &* 1_000_000_000 &+ UInt64(ticks) &* nanosecondsPerTick,
+            time: UInt64(seconds) &* 1_000_000_000 &+ UInt64(max(Int32(bitPattern: ticks), 0)) &* nanosecondsPerTick,
             wireLength: Int(wire)
         )
     }

@@ -101,35 +101,6 @@ extension ByteSink {
         }
     }
 
-    /// Enhanced Packet Block.
-    @inline(__always)
-    mutating func packet(_ record: TraceRecord, _ bytes: RawSpan, verdicts: TraceVerdictKind?, comment: [UInt8]) {
-        block(PcapngBlockType.enhancedPacket) { sink in
-            sink.put(UInt32(record.point))
-            sink.put(UInt32(truncatingIfNeeded: record.time >> 32))
-            sink.put(UInt32(truncatingIfNeeded: record.time))
-            sink.put(record.capturedLength)
-            sink.put(record.originalLength)
-            let start = sink.count
-            sink.put(bytes)
-            sink.pad(from: start)
-            sink.put(UInt16(2))  // epb_flags
-            sink.put(UInt16(4))
-            sink.put(record.flags)
-            sink.option(5, record.packetID)
-            if let verdicts, record.verdict <= UInt16(UInt8.max) {
-                sink.put(UInt16(7))  // epb_verdict: a byte for the kind, eight for the number.
-                sink.put(UInt16(9))
-                sink.put(verdicts.rawValue)
-                sink.put(UInt64(record.verdict))
-                sink.put(UInt8(0))
-                sink.put(UInt16(0))
-            }
-            if !comment.isEmpty { sink.option(1, comment.raw) }
-            sink.endOfOptions()
-        }
-    }
-
     /// Interface Statistics Block: isb_ifrecv and isb_ifdrop.
     mutating func statistics(point: Int, time: UInt64, received: UInt64, dropped: UInt64) {
         block(PcapngBlockType.statistics) { sink in

@@ -11,8 +11,6 @@ internal import Wire
     // Safe: `fileCount` elements are initialised, until `end`.
     private let files: UnsafeMutablePointer<TraceOutput>
     private var fileCount = 0
-    private var written: [UInt64]
-    private var times: [UInt64]
     private var text: [UInt8] = []
 
     /// Creates all files; on an error those created are removed again.
@@ -27,8 +25,6 @@ internal import Wire
             ? [path] : options.points.map { TraceOptions.classicPath(path, point: $0.name) }
         (self.options, self.comment, self.state) = (options, comment, state)
         unsafe files = .allocate(capacity: max(paths.count, 1))
-        written = Array(repeating: 0, count: options.points.count)
-        times = written
         for path in paths {
             do throws(CaptureError) {
                 let file = try TraceOutput(path: path, state: state)
@@ -67,28 +63,47 @@ internal import Wire
         }
     }
 
-    /// Writes all records that are there; whether there were any.
+    /// Writes all that is there; whether there was anything.
     func drain(_ consumer: inout TraceConsumer) -> Bool {
-        let isClassic = options.format == .pcap
-        let verdicts = options.verdicts
-        var text = self.text
-        self.text = []
-        defer { self.text = text }
+        guard consumer.look() else { return false }
+        while let entry = consumer.next() {
+            switch entry {
+            case .blocks(let offset, let count):
+                // Safe: blocks are of pcapng traces only, which have one file; they stay until they are given back.
+                unsafe files[0].refer(to: consumer.bytes(at: offset, count: count))
+            case .record(let record, let offset):
+                let annotationLength = Int(record.annotationLength)
+                write(
+                    record,
+                    consumer.bytes(at: offset, count: annotationLength),
+                    consumer.bytes(at: offset + (annotationLength + 7) & ~7, count: Int(record.capturedLength))
+                )
+            }
+            if consumer.isDue { giveBack(&consumer) }
+        }
+        giveBack(&consumer)
+        return true
+    }
+
+    private func giveBack(_ consumer: inout TraceConsumer) {
+        // What a pcapng trace has not written yet may still lie in the ring.
+        if options.format == .pcapng { flush() }
+        consumer.giveBack()
+    }
+
+    private func write(_ record: TraceRecord, _ annotation: RawSpan, _ packet: RawSpan) {
         // Safe: a record's point is below the number of points, which the producer checks; of these there are `fileCount`
         // classic files, and one otherwise.
-        return consumer.drain { record, annotation, bytes in
-            let point = Int(record.point)
-            written[point] &+= 1  // Safe: 2^64 packets do not come.
-            times[point] = record.time
-            guard !isClassic else {
-                unsafe files[point].append(16 + bytes.byteCount) { $0.classicPacket(record, bytes) }
-                return
-            }
-            text.removeAll(keepingCapacity: true)
-            if annotation.byteCount > 0 { comment(annotation, &text) }
-            unsafe files[0].append(128 + bytes.byteCount + min(text.count, 65_536)) { sink in
-                sink.packet(record, bytes, verdicts: verdicts, comment: text)
-            }
+        guard options.format == .pcapng else {
+            unsafe files[Int(record.point)].append(16 + packet.byteCount) { $0.classicPacket(record, packet) }
+            return
+        }
+        text.removeAll(keepingCapacity: true)
+        if annotation.byteCount > 0 { comment(annotation, &text) }
+        let text = text
+        let size = record.blockSize(verdicts: options.verdicts, comment: text.count)
+        unsafe files[0].append(size) {
+            $0.packet(record, packet, verdicts: options.verdicts, comment: text.raw)
         }
     }
 
@@ -102,11 +117,13 @@ internal import Wire
         if options.format == .pcapng && fileCount == 1 && !rings.isEmpty {
             for point in options.points.indices {
                 let dropped = rings.reduce(0 as UInt64) { $0 &+ $1.losses(point: point) }
+                // Safe: every ring has as many elements as there are points; its producer has done its last call.
+                let totals = rings.map { ring in unsafe ring.totals[point] }
                 unsafe files[0].append(64) {
                     $0.statistics(
                         point: point,
-                        time: times[point],
-                        received: written[point] &+ dropped,
+                        time: totals.reduce(0) { max($0, $1.time) },
+                        received: totals.reduce(dropped) { $0 &+ $1.records },
                         dropped: dropped
                     )
                 }

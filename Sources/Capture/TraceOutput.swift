@@ -3,9 +3,9 @@ internal import Synchronization
 
 // # Theory of operation
 //
-// One file of a trace: a descriptor, and a megabyte in which blocks are put together before write(2) gets them. The
-// first failure is kept in the shared `TraceState`; from then on everything is thrown away, so that whoever waits for
-// room in the ring goes on.
+// One file of a trace: a descriptor, a megabyte in which blocks are put together, and a list of what writev(2) gets next:
+// parts of that megabyte, and parts of a ring, which lie where the worker has put them. The first failure is kept in
+// the shared `TraceState`; from then on everything is thrown away, so that whoever waits for room in the ring goes on.
 //
 // A trace that ends in an error leaves no half file behind: what was created here is unlinked. A file that was there before, a
 // FIFO, a device and standard output stay, with what has been written.
@@ -24,8 +24,13 @@ internal import Synchronization
     private let state: TraceState
     private let buffer: UnsafeMutableRawPointer
     private var count = 0
+    // Safe: has room for `pieceLimit` elements, of which `pieceCount` are in use; each refers to `buffer`, or to memory whose owner
+    // leaves it alone until `flush`.
+    private let pieces: UnsafeMutablePointer<iovec>
+    private var pieceCount = 0
 
     private static let capacity = 1 << 20
+    private static let pieceLimit = 64
 
     /// Creates or truncates the file at `path`; `-` is standard output.
     init(path: String, state: TraceState) throws(CaptureError) {
@@ -44,36 +49,71 @@ internal import Synchronization
         guard descriptor >= 0 else { throw CaptureError(.open, file: name, reason: errorText(errno)) }
         isOurs = created
         unsafe buffer = .allocate(byteCount: Self.capacity, alignment: 64)
+        unsafe pieces = .allocate(capacity: Self.pieceLimit)
     }
 
     deinit {
-        // Safe: the buffer is ours alone.
+        // Safe: both are ours alone.
         unsafe buffer.deallocate()
+        unsafe pieces.deallocate()
     }
 
-    /// Gives `body` room for `size` bytes behind what is there; it returns how many it used.
+    /// Gives `body` room for `size` bytes behind what is there; it puts in what it needs.
     @inline(__always)
     mutating func append(_ size: Int, _ body: (inout ByteSink) -> Void) {
         guard size <= Self.capacity else { return }
         if size > Self.capacity - count { flush() }
         // Safe: `capacity - count` bytes of the buffer are free, and the sink checks against them.
-        var sink = unsafe ByteSink(buffer + count, capacity: Self.capacity - count)
+        let start = unsafe buffer + count
+        var sink = unsafe ByteSink(start, capacity: Self.capacity - count)
         body(&sink)
         count += sink.count
+        unsafe add(start, sink.count)
     }
 
-    /// Writes what is buffered.
-    mutating func flush() {
-        var done = 0
-        while done < count && !state.hasFailed.load(ordering: .relaxed) {
-            // Safe: `count` bytes of the buffer are initialised.
-            let written = unsafe write(descriptor, buffer + done, count - done)
-            if written >= 0 {
-                done += written
-            } else {
-                recover(from: errno)
+    /// Appends bytes that are not copied.
+    ///
+    /// Safe: they must stay as they are until `flush` has returned.
+    @unsafe
+    mutating func refer(to bytes: RawSpan) {
+        unsafe bytes.withUnsafeBytes { bytes in
+            guard let start = bytes.baseAddress else { return }
+            unsafe add(UnsafeMutableRawPointer(mutating: start), bytes.count)
+        }
+    }
+
+    /// Puts a piece behind the last one, or makes that longer.
+    @unsafe @inline(__always)
+    private mutating func add(_ start: UnsafeMutableRawPointer, _ count: Int) {
+        guard count > 0 else { return }
+        if pieceCount > 0 {
+            let last = unsafe pieces[pieceCount - 1]
+            if unsafe last.iov_base + last.iov_len == start {
+                unsafe pieces[pieceCount - 1].iov_len += count
+                return
             }
         }
+        unsafe (pieces + pieceCount).initialize(to: iovec(iov_base: start, iov_len: count))
+        pieceCount += 1
+        if pieceCount == Self.pieceLimit { flush() }
+    }
+
+    /// Writes all that was appended.
+    mutating func flush() {
+        var first = 0
+        while first < pieceCount && !state.hasFailed.load(ordering: .relaxed) {
+            // Safe: the pieces in use are initialised, and so are the bytes they refer to.
+            var written = unsafe writev(descriptor, pieces + first, Int32(pieceCount - first))
+            if written < 0 { recover(from: errno) }
+            while written > 0 {
+                let taken = unsafe min(written, pieces[first].iov_len)
+                unsafe pieces[first].iov_base += taken
+                unsafe pieces[first].iov_len -= taken
+                written -= taken
+                if unsafe pieces[first].iov_len == 0 { first += 1 }
+            }
+        }
+        pieceCount = 0
         count = 0
     }
 
@@ -101,52 +141,5 @@ internal import Synchronization
     /// Removes the file if it was created here; for a trace that failed.
     func remove() {
         if isOurs { unsafe unlink(path) }  // Safe: a terminated string goes in.
-    }
-}
-
-/// Puts numbers, least significant byte first, and bytes into a piece of memory, and nothing beyond its end.
-@safe struct ByteSink {
-    private let base: UnsafeMutableRawPointer
-    private let capacity: Int
-    private(set) var count = 0
-
-    /// Safe: the caller guarantees `capacity` bytes at `base` for as long as the sink is used.
-    @unsafe
-    init(_ base: UnsafeMutableRawPointer, capacity: Int) {
-        unsafe self.base = base
-        self.capacity = capacity
-    }
-
-    @inline(__always)
-    mutating func put<Number: FixedWidthInteger & BitwiseCopyable>(_ number: Number) {
-        precondition(MemoryLayout<Number>.size <= capacity - count)
-        // Safe: the size is checked.
-        unsafe (base + count).storeBytes(of: number.littleEndian, as: Number.self)
-        count += MemoryLayout<Number>.size
-    }
-
-    @inline(__always)
-    mutating func put(_ bytes: RawSpan) {
-        precondition(bytes.byteCount <= capacity - count)
-        // Safe: the size is checked.
-        unsafe bytes.withUnsafeBytes { from in
-            guard let start = from.baseAddress, unsafe !from.isEmpty else { return }
-            unsafe (base + count).copyMemory(from: start, byteCount: from.count)
-        }
-        count += bytes.byteCount
-    }
-
-    /// Zeros up to a multiple of four bytes behind `start`.
-    @inline(__always)
-    mutating func pad(from start: Int) {
-        while (count - start) & 3 != 0 { put(UInt8(0)) }
-    }
-
-    /// Puts a number in at a place that was kept for it.
-    @inline(__always)
-    mutating func set(_ number: UInt32, at offset: Int) {
-        precondition(offset >= 0 && offset + 4 <= count)
-        // Safe: the place is checked.
-        unsafe (base + offset).storeBytes(of: number.littleEndian, as: UInt32.self)
     }
 }

@@ -10,11 +10,17 @@ internal import Synchronization
     private let mask: UInt64
     private let capacity: UInt64
     private let publishAfter: UInt64
+    private let packetLimit: Int
+    private let makesBlocks: Bool
+    private let verdicts: TraceVerdictKind?
     private let state: TraceState
     /// Bytes ever put in, bytes of these that the consumer may see, and the tail as last seen.
     private var head: UInt64 = 0
     private var published: UInt64 = 0
     private var tail: UInt64 = 0
+    /// Where the entry begins that the next block is put into, and where the ring's memory ends for it; 0 if none is open.
+    private var blocksStart: UInt64 = 0
+    private var blocksLimit: UInt64 = 0
 
     /// The longest annotation, in bytes; what is longer is cut.
     package static let annotationLimit = 128
@@ -28,12 +34,16 @@ internal import Synchronization
         mask = UInt64(ring.capacity - 1)
         capacity = UInt64(ring.capacity)
         publishAfter = UInt64(min(ring.capacity / 8, 1 << 16))
+        packetLimit = min(Self.snapLength, ring.capacity / 4 - TraceRecord.headerSize - Self.annotationLimit - 8)
+        makesBlocks = ring.makesBlocks
+        verdicts = ring.verdicts
     }
 
     deinit {
+        let head = headBehindBlocks()
         if head != published {
             ring.head.store(head, ordering: .sequentiallyConsistent)
-            ring.wake.workArrived()
+            ring.wake.workArrived(in: ring)
         }
     }
 
@@ -62,49 +72,120 @@ internal import Synchronization
     ) -> Bool {
         guard point < ring.pointCount else { return false }
         let annotationLength = min(annotation.byteCount, Self.annotationLimit)
-        let limit = min(Self.snapLength, Int(capacity / 4) - TraceRecord.headerSize - Self.annotationLimit - 8)
-        let firstLength = min(first.byteCount, limit)
-        let secondLength = min(second.byteCount, limit - firstLength)
-        let captured = firstLength + secondLength
-        let packetOffset = TraceRecord.headerSize + (annotationLength + 7) & ~7
-        let size = (packetOffset + captured + 7) & ~7
-        guard let record = unsafe reserve(size) else {
+        let firstLength = min(first.byteCount, packetLimit)
+        let record = TraceRecord(
+            size: 0,
+            point: point,
+            annotationLength: UInt16(truncatingIfNeeded: annotationLength),
+            packetID: packetID,
+            time: time,
+            capturedLength: UInt32(truncatingIfNeeded: firstLength + min(second.byteCount, packetLimit - firstLength)),
+            originalLength: UInt32(clamping: max(originalLength, first.byteCount + second.byteCount)),
+            flags: flags & ~3 | UInt32(direction.rawValue),
+            verdict: verdict.map(UInt16.init) ?? .max
+        )
+        guard
+            makesBlocks && annotationLength == 0
+                ? appendBlock(record, first, second) : appendRecord(record, annotation, first, second)
+        else {
             ring.countLoss(point: point)
             return false
         }
-        // Safe: `reserve` gave `size` bytes, aligned to 8, of which the consumer sees nothing yet; the parts below lie in them
-        // one behind the other.
-        unsafe record.storeBytes(
-            of: TraceRecord(
-                size: UInt32(size),
-                point: point,
-                annotationLength: UInt16(annotationLength),
-                packetID: packetID,
-                time: time,
-                capturedLength: UInt32(captured),
-                originalLength: UInt32(clamping: max(originalLength, first.byteCount + second.byteCount)),
-                flags: flags & ~3 | UInt32(direction.rawValue),
-                verdict: verdict.map(UInt16.init) ?? .max
-            ),
-            as: TraceRecord.self
-        )
-        unsafe Self.copy(annotation, count: annotationLength, to: record + TraceRecord.headerSize)
-        unsafe Self.copy(first, count: firstLength, to: record + packetOffset)
-        unsafe Self.copy(second, count: secondLength, to: record + packetOffset + firstLength)
-        head += UInt64(size)
+        // Safe: the point is below the number of points.
+        unsafe ring.totals[Int(point)].records &+= 1
+        unsafe ring.totals[Int(point)].time = time
         if head - published >= publishAfter { flush() }
+        return true
+    }
+
+    @inline(__always)
+    private mutating func appendBlock(_ record: TraceRecord, _ first: RawSpan, _ second: RawSpan) -> Bool {
+        let size = record.blockSize(verdicts: verdicts)
+        guard let target = unsafe reserveBlock(size) else { return false }
+        // Safe: `reserveBlock` gave `size` bytes.
+        unsafe record.storeBlock(
+            to: target,
+            size: size,
+            head: first,
+            tail: second,
+            verdicts: verdicts,
+            comment: RawSpan()
+        )
+        head += UInt64(size)
+        return true
+    }
+
+    /// Records a packet for the writer's thread to format.
+    @inline(never)
+    private mutating func appendRecord(
+        _ unsized: TraceRecord,
+        _ annotation: RawSpan,
+        _ first: RawSpan,
+        _ second: RawSpan
+    ) -> Bool {
+        var record = unsized
+        let annotationLength = Int(record.annotationLength)
+        let captured = Int(record.capturedLength)
+        let packetOffset = TraceRecord.headerSize + (annotationLength + 7) & ~7
+        let size = (packetOffset + captured + 7) & ~7
+        head = headBehindBlocks()
+        blocksLimit = 0
+        guard let target = unsafe reserve(size) else { return false }
+        record.size = UInt32(size)
+        let firstLength = min(first.byteCount, captured)
+        // Safe: `reserve` gave `size` bytes, aligned to 8, of which the consumer sees nothing yet; the parts lie in them
+        // one behind the other.
+        unsafe target.storeBytes(of: record, as: TraceRecord.self)
+        unsafe TraceRecord.copy(annotation, count: annotationLength, to: target + TraceRecord.headerSize)
+        unsafe TraceRecord.copy(first, count: firstLength, to: target + packetOffset)
+        unsafe TraceRecord.copy(second, count: captured - firstLength, to: target + packetOffset + firstLength)
+        head += UInt64(size)
         return true
     }
 
     /// Makes what was appended visible to the writer; call it after each batch, and before waiting for anything else.
     package mutating func flush() {
+        head = headBehindBlocks()
+        blocksLimit = 0
         guard head != published else { return }
         published = head
         ring.head.store(head, ordering: .sequentiallyConsistent)
-        ring.wake.workArrived()
+        ring.wake.workArrived(in: ring)
     }
 
-    /// Contiguous room for a record of `size` bytes.
+    /// Room for a block behind the last one, or at the beginning of another entry.
+    @inline(__always)
+    private mutating func reserveBlock(_ size: Int) -> UnsafeMutableRawPointer? {
+        let end = head + UInt64(size)
+        // Positions of entries are multiples of 8, sizes of blocks of 4: the padding behind the last block fits as well.
+        if end <= blocksLimit && end - tail <= capacity { return unsafe base + Int(head & mask) }
+        return unsafe beginBlocks(size)
+    }
+
+    @inline(never)
+    private mutating func beginBlocks(_ size: Int) -> UnsafeMutableRawPointer? {
+        head = headBehindBlocks()
+        blocksLimit = 0
+        guard let entry = unsafe reserve(TraceRecord.blocksHeaderSize + (size + 7) & ~7) else { return nil }
+        blocksStart = head
+        blocksLimit = head - head & mask + capacity
+        head += UInt64(TraceRecord.blocksHeaderSize)
+        return unsafe entry + TraceRecord.blocksHeaderSize
+    }
+
+    /// Completes the entry of blocks that is open, if one is; where the next entry begins.
+    private func headBehindBlocks() -> UInt64 {
+        if blocksLimit == 0 { return head }
+        let padding = (8 - head & 7) & 7
+        // Safe: the entry's header was reserved, and is not visible yet.
+        let entry = unsafe base + Int(blocksStart & mask)
+        unsafe entry.storeBytes(of: UInt32(head + padding - blocksStart), as: UInt32.self)
+        unsafe entry.storeBytes(of: TraceRecord.blocks, toByteOffset: 4, as: UInt16.self)
+        unsafe entry.storeBytes(of: UInt16(padding), toByteOffset: 6, as: UInt16.self)
+        return head + padding
+    }
+
+    /// Contiguous room for an entry of `size` bytes.
     @inline(__always)
     private mutating func reserve(_ size: Int) -> UnsafeMutableRawPointer? {
         let offset = Int(head & mask)
@@ -114,7 +195,7 @@ internal import Synchronization
             guard makeRoom(needed) else { return nil }
         }
         if size <= toEnd { return unsafe base + offset }
-        // Safe: records are multiples of 8, so that at least 8 bytes are left: the two fields of the header that are read.
+        // Safe: entries are multiples of 8, so that at least 8 bytes are left: the two fields of the header that are read.
         unsafe (base + offset).storeBytes(of: UInt32(toEnd), as: UInt32.self)
         unsafe (base + offset).storeBytes(of: TraceRecord.skip, toByteOffset: 4, as: UInt16.self)
         head += UInt64(toEnd)
@@ -130,64 +211,5 @@ internal import Synchronization
         ring.wake.waitForRoom(in: ring, tail: head + needed - capacity)
         tail = ring.tail.load(ordering: .acquiring)
         return head + needed - tail <= capacity
-    }
-
-    @inline(__always)
-    private static func copy(_ bytes: RawSpan, count: Int, to target: UnsafeMutableRawPointer) {
-        // Safe: the caller has room for `count` bytes, and `bytes` has as many.
-        unsafe bytes.withUnsafeBytes { from in
-            guard count > 0, let from = from.baseAddress else { return }
-            unsafe target.copyMemory(from: from, byteCount: count)
-        }
-    }
-}
-
-/// The writer's end of a ring.
-@safe struct TraceConsumer {
-    let ring: TraceRing
-    private var tail: UInt64 = 0
-
-    init(_ ring: TraceRing) { self.ring = ring }
-
-    /// Whether there is something to take; other threads may change the answer from no to yes at any time.
-    var hasWork: Bool { ring.head.load(ordering: .sequentiallyConsistent) != tail }
-
-    /// Gives all records that are visible to `body`, with annotation and packet; whether there were any.
-    mutating func drain(_ body: (TraceRecord, RawSpan, RawSpan) -> Void) -> Bool {
-        let head = ring.head.load(ordering: .acquiring)
-        guard head != tail else { return false }
-        let mask = UInt64(ring.capacity - 1)
-        var givenBack = tail
-        while tail != head {
-            // Safe: the producer has made whole records visible up to `head`, and leaves them alone until `tail` passes them.
-            let record = unsafe ring.base + Int(tail & mask)
-            let size = unsafe record.load(as: UInt32.self)
-            if unsafe record.load(fromByteOffset: 4, as: UInt16.self) != TraceRecord.skip {
-                let header = unsafe record.load(as: TraceRecord.self)
-                let annotationLength = Int(header.annotationLength)
-                let annotation = unsafe RawSpan(
-                    _unsafeStart: record + TraceRecord.headerSize,
-                    byteCount: annotationLength
-                )
-                let packet = unsafe RawSpan(
-                    _unsafeStart: record + TraceRecord.headerSize + (annotationLength + 7) & ~7,
-                    byteCount: Int(header.capturedLength)
-                )
-                body(header, annotation, packet)
-            }
-            tail += UInt64(size)
-            if tail - givenBack >= UInt64(ring.capacity / 8) || tail == head {
-                givenBack = tail
-                giveBack()
-            }
-        }
-        return true
-    }
-
-    private func giveBack() {
-        ring.tail.store(tail, ordering: .sequentiallyConsistent)
-        guard ring.producerWaits.load(ordering: .sequentiallyConsistent) else { return }
-        let used = ring.head.load(ordering: .relaxed) - tail
-        if used <= UInt64(ring.capacity / 2) { ring.wake.roomMade() }
     }
 }

@@ -3,15 +3,15 @@ internal import Synchronization
 
 // # Theory of operation
 //
-// A trace has one thread of its own, which takes the records out of the workers' rings, formats them and writes them:
-// a worker pays for two copies' worth of memory traffic and nothing else. The files are created and their headers
-// written before `init` returns, so that a bad path is an error at once. Records of one worker stay in their order; those of
+// A trace has one thread of its own, which takes the packets out of the workers' rings, formats what has a comment, and writes
+// everything: a worker pays for laying down a block and nothing else. The files are created and their headers
+// written before `init` returns, so that a bad path is an error at once. Packets of one worker stay in their order; those of
 // different workers are interleaved as they are found.
 //
 // `finish` ends it: every producer has flushed or is gone by then. The thread empties the rings, appends the statistics,
 // closes the files and ends. If anything failed, `finish` throws the first error, and files created for this trace are removed.
 //
-// While the rings are empty nothing stays in a buffer: what is piped into Wireshark shows up as it happens.
+// Nothing stays in a buffer for longer than some milliseconds: what is piped into Wireshark shows up as it happens.
 //
 // A closed pipe is an error like others; the program ignores SIGPIPE.
 
@@ -36,9 +36,7 @@ package final class TraceWriter: Sendable {
         self.path = path == "-" ? "standard output" : path
         let wake = TraceWake()
         let state = TraceState()
-        let rings = (0..<max(options.producers, 1)).map { _ in
-            TraceRing(capacity: options.ringCapacity, pointCount: options.points.count, mode: options.mode, wake: wake)
-        }
+        let rings = (0..<max(options.producers, 1)).map { _ in TraceRing(options, wake: wake) }
         let files = try TraceFiles(path: path, options: options, comment: comment, state: state)
         files.begin()
         // A full disk or a closed pipe shows here, before anything depends on the trace.
@@ -126,7 +124,7 @@ package final class TraceWriter: Sendable {
     }
 
     private static func objection(to options: TraceOptions, path: String) -> String? {
-        if options.points.count >= Int(TraceRecord.skip) { return "too many capture points" }
+        if options.points.count >= Int(TraceRecord.blocks) { return "too many capture points" }
         guard options.format == .pcap else { return nil }
         if path == "-" { return "pcap has a file for each capture point: give a file name, or use pcapng" }
         let paths = Set(options.points.map { TraceOptions.classicPath(path, point: $0.name) })
@@ -147,13 +145,13 @@ private final class TraceJob: Sendable {
 
     func run() {
         var consumers = rings.map(TraceConsumer.init)
-        let isLossy = rings.contains { $0.mode == .lossy }
+        let milliseconds = rings.contains { $0.mode == .lossy } ? 1 : 10
         while true {
+            wake.rest(milliseconds: milliseconds) { rings.contains { $0.backlog >= $0.batchSize } }
             // Read before looking: what was put in before `close` is still found.
             let isClosing = wake.closing.load(ordering: .sequentiallyConsistent)
             var worked = false
             for index in consumers.indices where files.drain(&consumers[index]) { worked = true }
-            if worked && isLossy && !isClosing { usleep(1000) }
             if worked { continue }
             if isClosing { break }
             files.flush()

@@ -7,7 +7,7 @@ import Testing
 @Suite struct PcapReaderTests {
     /// What libpcap makes of a file: times, original lengths, bytes, and whether it ends in an error.
     ///
-    /// Of seconds and their parts it takes some for signed numbers; they are none here.
+    /// In one byte order it takes seconds and their parts for signed numbers, in the other it does not; here the parts are.
     static func libpcap(_ path: String, ticks: UInt64 = 1000) -> (
         times: [UInt64], lengths: [Int], bytes: [[UInt8]], failed: Bool
     ) {
@@ -28,8 +28,8 @@ import Testing
                 return result
             }
             let seconds = UInt64(UInt32(truncatingIfNeeded: header.ts.tv_sec))
-            let parts = UInt64(UInt32(truncatingIfNeeded: header.ts.tv_usec / Int(ticks)))
-            result.times.append(seconds * 1_000_000_000 + parts * ticks)
+            let parts = max(Int32(truncatingIfNeeded: header.ts.tv_usec / Int(ticks)), 0)
+            result.times.append(seconds * 1_000_000_000 + UInt64(parts) * ticks)
             result.lengths.append(Int(max(header.len, header.caplen)))
             result.bytes.append((0..<Int(header.caplen)).map { unsafe data[$0] })
         }

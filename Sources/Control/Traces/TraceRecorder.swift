@@ -63,80 +63,78 @@ struct TraceRecorder: ~Copyable {
     /// Records all packets of a batch that was processed with its preimages kept.
     mutating func record(_ batch: inout Batch) {
         for number in 0..<batch.count {
-            let packet = batch.packets[number]
             // A frame without an IP packet has nothing that an IPv4 trace could show; its event tells of it.
-            if packet.linkReason != .none { continue }
-            let isLast = packet.emissions == 0 && packet.verdict == .hold
-            recordReceived(packet, number, &batch, point: packet.ingress * 2, isLast: isLast)
-            if packet.emissions == 0 && !isLast {
-                recordReceived(packet, number, &batch, point: dropPoint, isLast: true)
-            }
+            if batch.packets[number].linkReason != .none { continue }
+            let emissions = Int(batch.packets[number].emissions)
+            let isHeld = emissions == 0 && batch.packets[number].verdict == .hold
+            recordReceived(number, batch, point: batch.packets[number].ingress * 2, isLast: isHeld)
+            if emissions == 0 && !isHeld { recordReceived(number, batch, point: dropPoint, isLast: true) }
+            let first = Int(batch.packets[number].firstEmission)
             var isFirst = true
-            for offset in 0..<Int(packet.emissions) {
-                let emission = batch.emissions[Int(packet.firstEmission) + offset]
-                recordSent(emission, packet, isFirst: isFirst && !emission.isReleased, &batch)
+            for offset in 0..<emissions {
+                let emission = batch.emissions[first + offset]
+                recordSent(emission, of: number, isFirst: isFirst && !emission.isReleased, batch)
                 if !emission.isReleased { isFirst = false }
             }
         }
         producer.flush()
     }
 
-    private mutating func recordReceived(
-        _ packet: Packet,
-        _ number: Int,
-        _ batch: inout Batch,
-        point: UInt16,
-        isLast: Bool
-    ) {
-        let length = Int(packet.length)
+    @inline(__always)
+    private mutating func recordReceived(_ number: Int, _ batch: borrowing Batch, point: UInt16, isLast: Bool) {
+        let length = Int(batch.packets[number].length)
         let kept = min(length, Batch.preimageLength)
-        let head = batch.preimages.bytes(number, length: kept)
-        let tail = batch.frames.bytes(number, length: length).extracting(kept..<length)
+        let wireLength = min(Int(batch.packets[number].wireLength), Int(batch.packets[number].totalLength))
         append(
-            packet,
+            number,
+            batch.packets,
             point: point,
             direction: .inbound,
-            number: packet.number,
-            head: head,
-            tail: tail,
-            originalLength: max(length, min(Int(packet.wireLength), Int(packet.totalLength))),
+            packetID: batch.packets[number].number,
+            head: batch.preimages.bytes(number, length: kept),
+            tail: batch.frames.bytes(number, length: length).extracting(kept..<length),
+            originalLength: max(length, wireLength),
             isLast: isLast
         )
     }
 
-    private mutating func recordSent(_ emission: Emission, _ packet: Packet, isFirst: Bool, _ batch: inout Batch) {
-        let bytes = batch.bytes(of: emission)
-        let isCut = !emission.isScratch && packet.length < Int32(packet.totalLength)
+    @inline(__always)
+    private mutating func recordSent(_ emission: Emission, of number: Int, isFirst: Bool, _ batch: borrowing Batch) {
+        let totalLength = Int(batch.packets[number].totalLength)
+        let isCut = !emission.isScratch && Int(batch.packets[number].length) < totalLength
         append(
-            packet,
+            number,
+            batch.packets,
             point: emission.egress * 2 + 1,
             direction: .outbound,
-            number: emission.packetNumber,
-            head: bytes.bytes,
+            packetID: emission.packetNumber,
+            head: batch.sentBytes(of: emission),
             tail: RawSpan(),
-            originalLength: isCut ? Int(packet.totalLength) : Int(emission.length),
+            originalLength: isCut ? totalLength : Int(emission.length),
             isLast: isFirst
         )
     }
 
+    /// Records a sighting of a packet; its last one has the verdict, and the comment if there is one.
+    @inline(__always)
     private mutating func append(
-        _ packet: Packet,
+        _ number: Int,
+        _ packets: borrowing FixedArray<Packet>,
         point: UInt16,
         direction: TraceDirection,
-        number: UInt64,
+        packetID: UInt64,
         head: RawSpan,
         tail: RawSpan,
         originalLength: Int,
         isLast: Bool
     ) {
-        let verdict = isLast && verdicts ? packet.verdict.expressDataPathCode : nil
-        guard isLast && isCommented(packet) else {
+        guard isLast && isCommented(packets[number]) else {
             producer.append(
                 point: point,
                 direction: direction,
-                packetID: number,
-                time: packet.time,
-                verdict: verdict,
+                packetID: packetID,
+                time: packets[number].time,
+                verdict: isLast && verdicts ? packets[number].verdict.expressDataPathCode : nil,
                 annotation: RawSpan(),
                 head: head,
                 tail: tail,
@@ -144,15 +142,15 @@ struct TraceRecorder: ~Copyable {
             )
             return
         }
-        let annotation = TraceAnnotation(packet)
+        let annotation = TraceAnnotation(packets[number])
         // Safe: an annotation is plain numbers; its padding is never looked at, only copied.
         unsafe withUnsafeBytes(of: annotation) { bytes in
             _ = producer.append(
                 point: point,
                 direction: direction,
-                packetID: number,
-                time: packet.time,
-                verdict: verdict,
+                packetID: packetID,
+                time: packets[number].time,
+                verdict: verdicts ? packets[number].verdict.expressDataPathCode : nil,
                 annotation: unsafe RawSpan(_unsafeBytes: bytes),
                 head: head,
                 tail: tail,

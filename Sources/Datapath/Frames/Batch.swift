@@ -79,6 +79,13 @@ package struct Batch: ~Copyable {
         return frames.frame(Int(emission.buffer), length: Int(emission.length))
     }
 
+    /// The bytes of an emission, to be read.
+    @_lifetime(borrow self)
+    package func sentBytes(of emission: Emission) -> RawSpan {
+        if emission.isScratch { return scratch.bytes(Int(emission.buffer), length: Int(emission.length)) }
+        return frames.bytes(Int(emission.buffer), length: Int(emission.length))
+    }
+
     /// Begins a packet's share of the scratch area.
     mutating func beginPacket() { scratchLimit = scratchUsed &+ Self.scratchPerPacket / 64 }
 
