@@ -122,6 +122,54 @@ import Wire
         #expect(PcapngReaderTests.packets(scratch.path + "/c").packets.allSatisfy { $0.verdict == nil })
     }
 
+    @Test("blocks have the bytes of the specification, whatever the lengths", arguments: [true, false])
+    func blocks(withVerdicts: Bool) throws {
+        let scratch = try Scratch()
+        var options = Self.options
+        options.verdicts = withVerdicts ? .trafficControl : nil
+        _ = try TraceWriter(path: scratch.path + "/empty", options: options, comment: Self.comment)
+        let writer = try TraceWriter(path: scratch.path + "/t", options: options, comment: Self.comment)
+        var producer = try Self.producer(of: writer)
+        var expected = BlockFile()
+        let begin = expected.out.bytes.count
+        for length in Array(0...9) + [64, 191, 192, 193, 1500] {
+            for cut in [0, length / 2, length] {
+                for text in ["", "a", "ab", "abc", "abcd"] {
+                    let packet = datagram(length)
+                    let verdict: UInt8? = cut == 0 ? nil : UInt8(length & 255)
+                    Self.append(
+                        &producer,
+                        point: 2,
+                        direction: .outbound,
+                        id: UInt64(length) << 33 | UInt64(cut),
+                        verdict: verdict,
+                        text: text,
+                        head: Array(packet[..<cut]),
+                        tail: Array(packet[cut...]),
+                        length: 2000
+                    )
+                    expected.packet(packet, interface: 2, time: 1_700_000_000_000_000_123, wire: 2000) { body in
+                        BlockFile.option(&body, 2, [2, 0, 0, 0])
+                        var number = Bytes()
+                        number.put(UInt64(length) << 33 | UInt64(cut))
+                        BlockFile.option(&body, 5, number.bytes)
+                        if withVerdicts, let verdict {
+                            BlockFile.option(&body, 7, [1, verdict, 0, 0, 0, 0, 0, 0, 0])
+                        }
+                        if !text.isEmpty { BlockFile.option(&body, 1, Array(text.utf8)) }
+                        body.put(UInt32(0))
+                    }
+                }
+            }
+        }
+        producer.flush()
+        try writer.finish()
+        // An empty trace is the headers and a statistics block of 52 bytes for each point.
+        let header = contents(of: scratch.path + "/empty").count - 3 * 52
+        let found = contents(of: scratch.path + "/t").dropFirst(header).dropLast(3 * 52)
+        #expect(Array(found) == Array(expected.out.bytes[begin...]))
+    }
+
     @Test("classic pcap: a file for each capture point")
     func classic() throws {
         let scratch = try Scratch()

@@ -133,7 +133,7 @@ package struct Worker: ~Copyable {
         }
         pipeline.process(&batch)
         for index in 0..<batch.emissionCount { try write(batch.emissions[index]) }
-        recorder?.record(&batch)
+        recorder?.record(batch)
         if recorder?.hasFailed ?? false {
             logger.error("the trace cannot be written any more; traffic goes on without it")
             recorder = nil

@@ -202,7 +202,7 @@ package struct ReplaySession: ~Copyable {
                     text.clear()
                 }
             }
-            recorder?.record(&batch)
+            recorder?.record(batch)
             rounds &+= 1
             if rounds & 0xfff == 0 { settings.progress?(pipeline.counters.received) }
             if recorder?.hasFailed ?? false { break }
@@ -284,6 +284,8 @@ package struct ReplaySession: ~Copyable {
         options.names = TraceNames.names(of: [cluster] + settings.reloads.map(\.cluster))
         options.verdicts = trace.verdicts ? .expressDataPath : nil
         options.mode = .blocking
+        // Nothing is lost, so the ring need not hold bursts: what stays in the caches costs less.
+        options.ringCapacity = 4 << 20
         return options
     }
 }

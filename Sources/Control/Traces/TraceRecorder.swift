@@ -61,12 +61,13 @@ struct TraceRecorder: ~Copyable {
     var hasFailed: Bool { producer.hasFailed }
 
     /// Records all packets of a batch that was processed with its preimages kept.
-    mutating func record(_ batch: inout Batch) {
+    mutating func record(_ batch: borrowing Batch) {
         for number in 0..<batch.count {
             // A frame without an IP packet has nothing that an IPv4 trace could show; its event tells of it.
-            if batch.packets[number].linkReason != .none { continue }
+            guard case .none = batch.packets[number].linkReason else { continue }
             let emissions = Int(batch.packets[number].emissions)
-            let isHeld = emissions == 0 && batch.packets[number].verdict == .hold
+            var isHeld = false
+            if emissions == 0, case .hold = batch.packets[number].verdict { isHeld = true }
             recordReceived(number, batch, point: batch.packets[number].ingress * 2, isLast: isHeld)
             if emissions == 0 && !isHeld { recordReceived(number, batch, point: dropPoint, isLast: true) }
             let first = Int(batch.packets[number].firstEmission)
@@ -128,7 +129,7 @@ struct TraceRecorder: ~Copyable {
         originalLength: Int,
         isLast: Bool
     ) {
-        guard isLast && isCommented(packets[number]) else {
+        guard isLast && isCommented(packets[number].verdict, packets[number].marks) else {
             producer.append(
                 point: point,
                 direction: direction,
@@ -159,11 +160,17 @@ struct TraceRecorder: ~Copyable {
         }
     }
 
-    private func isCommented(_ packet: Packet) -> Bool {
+    @inline(__always)
+    private func isCommented(_ verdict: Verdict, _ marks: PacketMarks) -> Bool {
         switch comments {
-        case .all: true
-        case .none: false
-        case .notable: packet.verdict != .forward && packet.verdict != .pass || packet.marks.contains(.opensFlow)
+        case .all: return true
+        case .none: return false
+        case .notable:
+            switch verdict {
+            // By the bits: `contains` of another module's option set is a call through a witness table.
+            case .forward, .pass: return marks.rawValue & PacketMarks.opensFlow.rawValue != 0
+            default: return true
+            }
         }
     }
 }

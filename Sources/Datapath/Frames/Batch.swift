@@ -18,6 +18,8 @@ package struct Batch: ~Copyable {
     package private(set) var count = 0
     /// How many emissions the batch has.
     package private(set) var emissionCount = 0
+    /// What a packet begins as: to copy it costs less than to put it together and then to copy that.
+    private let blank = Packet()
     var scratch: FramePool
     /// In steps of 64 bytes: what is used of it, and how far the packet that is being decided may go.
     private var scratchUsed = 0
@@ -59,7 +61,7 @@ package struct Batch: ~Copyable {
     /// Adds an empty packet, to be filled in where it is; the frame with its number was or will be filled by the caller.
     @inline(__always) package mutating func appendEmpty() -> Int {
         let number = count
-        packets[number] = Packet()
+        packets[number] = blank
         count &+= 1
         return number
     }
