@@ -1,4 +1,6 @@
 import Datapath
+import Glibc
+import Tables
 import Wire
 
 /// The node and the Services that all scenarios share.
@@ -27,6 +29,18 @@ enum Network {
         }
     }
 
+    /// Maps in a file on tmpfs that has no name any more.
+    private static func pinnedMaps(capacity: Int) -> PinnedMaps {
+        let size = PinnedMaps.conntrackByteCount(capacity: capacity)
+        let path = "/dev/shm/culvert-bench-\(getpid())"
+        let descriptor = unsafe open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+        precondition(descriptor >= 0 && ftruncate(descriptor, size) == 0, "no file on tmpfs")
+        unsafe unlink(path)
+        defer { close(descriptor) }
+        guard let region = Region(descriptor: descriptor, byteCount: size) else { preconditionFailure("no mapping") }
+        return PinnedMaps(conntrack: region, affinity: nil)
+    }
+
     /// A pipeline whose table is two thirds full when all flows are in it.
     static func makePipeline(_ options: Options) -> Pipeline {
         var configuration = DatapathConfiguration()
@@ -52,7 +66,8 @@ enum Network {
         return Pipeline(
             configuration,
             interfaces: .notional(podCIDR: configuration.podCIDR, nodeAddresses: configuration.nodeAddresses),
-            services: ServiceTable(rules, seed: 1)
+            services: ServiceTable(rules, seed: 1),
+            pinned: options.isPinned ? pinnedMaps(capacity: configuration.conntrackCapacity) : PinnedMaps()
         )
     }
 }

@@ -12,6 +12,8 @@ struct Options {
     var workers = 1
     /// Whether every worker uses all flows, and not only its own.
     var sharesFlows = false
+    /// Whether the records are in a file on tmpfs, as those of a daemon with a state directory.
+    var isPinned = false
 
     /// Nil when an argument is not understood.
     init?(_ arguments: [String]) {
@@ -31,6 +33,7 @@ struct Options {
             case "--rounds": rounds = number
             case "--workers": workers = number
             case "--shared": sharesFlows = number == 1
+            case "--pinned": isPinned = number == 1
             default: return nil
             }
         }

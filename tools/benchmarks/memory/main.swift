@@ -1,7 +1,7 @@
 // ns per packet of the pipeline in memory: no device, no trace.
 //
 //     culvert-bench [--case established|reply|masquerade|new|direct|malformed] [--flows N] [--services N]
-//                   [--packets N] [--rounds N]
+//                   [--packets N] [--rounds N] [--pinned 1]
 //     culvert-bench ports
 //     culvert-bench workers [--workers N] [--shared 1] …      several workers that use one pipeline
 //

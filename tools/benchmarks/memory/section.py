@@ -46,11 +46,16 @@ class Kernel:
         return call([self.runner, self.object, case, str(flows), "250000", str(rounds)])
 
 
-def call(command):
+def run(command):
+    """What a program prints, which is one JSON object."""
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     if done.returncode != 0:
         raise report.Unavailable(done.stderr.strip()[-200:])
-    figures = json.loads(done.stdout)
+    return json.loads(done.stdout)
+
+
+def call(command):
+    figures = run(command)
     # The least of the filling, so that a slow round of it does not make the rest look fast.
     figures["net"] = [whole - min(figures["filling"]) for whole in figures["all"]]
     return figures
@@ -69,7 +74,7 @@ def measure_pair(culvert, kernel, case, flows, pairs, rounds):
 
 def ports(culvert):
     """What a new masqueraded flow costs when its destination's ports run out."""
-    figures = json.loads(subprocess.run([culvert, "ports"], capture_output=True, text=True, timeout=300, check=True).stdout)
+    figures = run([culvert, "ports"])
     table = report.Table("memory: ns per new masqueraded flow to one backend, each with a search for a port", ["ports in use", "ns"])
     for name, key in (("half", "half"), ("99.9 %", "nearly"), ("all", "exhausted")):
         table.add(name, figures[key])

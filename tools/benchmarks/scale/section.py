@@ -36,7 +36,6 @@ def by_flows(culvert, pairs):
     table = report.Table(
         "scale: ns per packet by number of flows, established ClusterIP, one worker",
         ["flows", "min", "median"],
-        "Two workers are not measured: culvert-bench runs one pipeline.",
     )
     sets = {n: ("--flows", str(n)) for n in FLOWS}
     results = rounds(culvert, pairs, *sets.values())
@@ -45,7 +44,40 @@ def by_flows(culvert, pairs):
     return table
 
 
+def by_maps(culvert, pairs):
+    table = report.Table(
+        "scale: ns per packet with the records in a file on tmpfs, as with a state directory, established ClusterIP",
+        ["flows", "anonymous min", "on tmpfs min", "ratio"],
+    )
+    for flows in FLOWS[1:4]:
+        anonymous, pinned = ("--flows", str(flows)), ("--flows", str(flows), "--pinned", "1")
+        results = rounds(culvert, pairs, anonymous, pinned)
+        least = min(results[anonymous]), min(results[pinned])
+        table.add(flows, *least, least[1] / least[0])
+    return table
+
+
+def by_workers(culvert, pairs):
+    """Each worker measures its own processor time: what they do together is their number over the mean of it."""
+    table = report.Table(
+        "scale: ns per packet of each of several workers at one pipeline, established ClusterIP",
+        ["flows", "one worker", "two, flows of their own", "together", "two, common flows", "together"],
+        "The least round; together: packets in a second, one worker being 1. Needs two idle processors.",
+    )
+    for flows in FLOWS[1:3]:
+        sets = {"one": ("1", "0"), "own": ("2", "0"), "common": ("2", "1")}
+        results = {name: [] for name in sets}
+        for _ in range(pairs):
+            for name, (workers, shared) in sets.items():
+                run = [culvert, "workers", "--flows", str(flows), "--workers", workers, "--shared", shared]
+                net = memory.run(run + ["--packets", "1000000", "--rounds", "7"])["net"]
+                results[name] += [sum(each) / len(each) for each in zip(*net)]
+        one, own, common = (min(results[name]) for name in sets)
+        table.add(flows, one, own, 2 * one / own, common, 2 * one / common)
+    return table
+
+
 def measure(options):
     culvert = memory.prepare()
     pairs = 2 if options.quick else 3
-    return [by_services(culvert, pairs), by_flows(culvert, pairs)]
+    return [by_services(culvert, pairs), by_flows(culvert, pairs), by_maps(culvert, pairs), by_workers(culvert, pairs)]
