@@ -65,12 +65,12 @@ def by_workers(culvert, pairs):
         "The least round; together: packets in a second, one worker being 1. Needs two idle processors.",
     )
     for flows in FLOWS[1:3]:
-        sets = {"one": ("1", "0"), "own": ("2", "0"), "common": ("2", "1")}
+        sets = {"one": ["1"], "own": ["2"], "common": ["2", "--shared", "1"]}
         results = {name: [] for name in sets}
         for _ in range(pairs):
-            for name, (workers, shared) in sets.items():
-                run = [culvert, "workers", "--flows", str(flows), "--workers", workers, "--shared", shared]
-                net = memory.run(run + ["--packets", "1000000", "--rounds", "7"])["net"]
+            for name, workers in sets.items():
+                size = ["--flows", str(flows), "--packets", "1000000", "--rounds", "7"]
+                net = memory.run([culvert, "workers", *size, "--workers", *workers])["net"]
                 results[name] += [sum(each) / len(each) for each in zip(*net)]
         one, own, common = (min(results[name]) for name in sets)
         table.add(flows, one, own, 2 * one / own, common, 2 * one / common)
