@@ -44,8 +44,9 @@ package struct Pipeline: ~Copyable {
     var usablePorts: UsablePorts
     /// The node's primary address, from which masqueraded packets and generated ones come.
     let primaryAddress: IPv4Address
-    /// Keeps the pipeline where it is: what holds an atomic word is used in place. Without one Swift 6.3 copies all of it, two
-    /// and a half kilobytes, whenever a mutating method calls one that is not.
+    /// Keeps the pipeline where it is: what holds an atomic word is used in place.
+    ///
+    /// Without one Swift 6.3 copies all of it, two and a half kilobytes, whenever a mutating method calls one that is not.
     private let staysInPlace = Atomic<Bool>(true)
 
     /// A pipeline without flows.

@@ -145,7 +145,7 @@ struct WorkerTests {
             #expect(pipeline.programs[.parse] == UInt64(findings.sent))
             let isSound = pipeline.flows.areClassesRight && pipeline.flows.arePortMapsRight
             #expect(isSound)
-            // A lock that was not given back would be a deadline in three hundred years.
+            // A lock that was not given back would be a deadline that no clock comes near.
             var late = 0
             for number in 1..<pipeline.flows.flows.highWater where pipeline.flows.flows[number].deadline >> 62 != 0 {
                 late += 1

@@ -3,23 +3,19 @@ internal import Tables
 
 /// The lock of a flow record, which two workers take that have packets of one flow at the same time.
 ///
-/// Theory of operation: the lock is the highest bit of the deadline, a word that every established packet writes anyway, so
-/// that it costs one atomic instruction and no memory. It is held for some tens of instructions, and only within the
-/// short way (`SharedPipeline`): whoever has the maps to itself never sees the bit. No clock comes near it: 2^63
-/// nanoseconds are 292 years.
+/// Theory of operation: who takes the lock takes the deadline out of the record, a word that every established packet writes
+/// anyway, and leaves a mark in its place; who gives it back puts a deadline there. So it costs one atomic
+/// instruction and no memory. It is held for some tens of instructions, and only within the short way
+/// (`SharedPipeline`): whoever has the maps to itself never sees the mark.
 package enum FlowLock {
-    private static let bit: UInt64 = 1 << 63
+    /// What stands for the deadline while somebody has the lock; no clock comes near it.
+    private static let mark = UInt64.max
 
     /// Takes the lock of a record, waiting for whoever has it; the deadline of the flow.
     @inline(__always) static func acquire(_ flow: UnsafeMutablePointer<Flow>) -> UInt64 {
         let word = unsafe deadline(flow)
-        let seen = unsafe word.pointee.load(ordering: .relaxed) & ~bit
-        let (exchanged, _) = unsafe word.pointee.compareExchange(
-            expected: seen,
-            desired: seen | bit,
-            ordering: .acquiring
-        )
-        return exchanged ? seen : unsafe wait(word)
+        let found = unsafe word.pointee.exchange(mark, ordering: .acquiring)
+        return found != mark ? found : unsafe wait(word)
     }
 
     /// Gives the lock back, and with it the deadline that the flow now has.
@@ -31,12 +27,9 @@ package enum FlowLock {
         var pause = SpinWait()
         while true {
             pause.wait()
-            let seen = unsafe word.pointee.load(ordering: .relaxed)
-            if seen & bit != 0 { continue }
-            if unsafe word.pointee.compareExchange(expected: seen, desired: seen | bit, ordering: .acquiring).exchanged
-            {
-                return seen
-            }
+            if unsafe word.pointee.load(ordering: .relaxed) == mark { continue }
+            let found = unsafe word.pointee.exchange(mark, ordering: .acquiring)
+            if found != mark { return found }
         }
     }
 
