@@ -61,7 +61,7 @@ package struct TunQueue: ~Copyable, Sendable {
     package let name: String
     /// Bytes of virtio-net header before each frame, 0 for none.
     package let headerSize: Int
-    /// The offloads that the kernel agreed to, which may lack `udp` (before Linux 6.2).
+    /// The offloads that the kernel agreed to: what was asked for, without `udp` (before Linux 6.2), or none.
     package let offloads: TunOffloads
     private let descriptor: Descriptor
     private let object: String
@@ -125,18 +125,19 @@ package struct TunQueue: ~Copyable, Sendable {
         guard code == 0 else { throw SystemError(call: .tunSetPersistent, object: object, code: code) }
     }
 
-    /// Returns what the kernel took of `offloads`, without `udp` where it does not know that.
+    /// Returns what the kernel took of `offloads`: all, all but `udp`, or none.
+    ///
+    /// They are set even if there are none: a persistent interface keeps those of an earlier queue.
     private static func setOffloads(
         _ offloads: TunOffloads,
         _ number: Int32,
         _ object: String
     ) throws(SystemError) -> TunOffloads {
-        var code = -ctun_set_offloads(number, offloads.rawValue)
-        if code == 0 { return offloads }
-        let rest = offloads.subtracting(.udp)
-        if code == EINVAL, rest != offloads {
-            code = -ctun_set_offloads(number, rest.rawValue)
-            if code == 0 { return rest }
+        var code: Int32 = 0
+        for some in [offloads, offloads.subtracting(.udp), []] {
+            code = -ctun_set_offloads(number, some.rawValue)
+            if code == 0 { return some }
+            if code != EINVAL { break }
         }
         throw SystemError(call: .tunSetOffload, object: object, code: code)
     }

@@ -66,6 +66,8 @@ struct ConfigurationTests {
         #expect(read.conntrack.timeouts.tcpEstablished == 86_400_000_000_000)
         #expect(read.conntrack.checksums == .verify)
         #expect(read.state == "/run/culvert")
+        #expect(read.datapath.offload)
+        #expect(try !configuration("node: {name: a}\ndatapath: {offload: false}").datapath.offload)
     }
 
     @Test func theInterfacesOfTheSampleReadAsTheySay() throws {

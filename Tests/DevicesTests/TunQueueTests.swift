@@ -96,4 +96,71 @@ struct TunQueueTests {
         #expect(received == [9])
         #expect(try queue.write([1, 2, 3]) == .refused)
     }
+
+    /// A datagram of `size` times `count` bytes that is to be cut, behind its header.
+    private func superpacket(size: Int, count: Int) -> [UInt8] {
+        var bytes = udp(
+            from: (peer, 53),
+            to: (address.address, 40_000),
+            payload: (0..<size * count).map { UInt8($0 / size) }
+        )
+        let sum = Checksum.pseudoHeader(
+            source: peer,
+            destination: address.address,
+            transport: 17,
+            length: bytes.count - 20
+        )
+        bytes[26] = UInt8(sum >> 8)
+        bytes[27] = UInt8(sum & 255)
+        var header = VirtioNetHeader.plain
+        header.needsChecksum = true
+        header.segmentation = .udp
+        header.headerLength = 28
+        header.segmentSize = UInt16(size)
+        header.checksumStart = 20
+        header.checksumOffset = 6
+        var raw = [UInt8](repeating: 0, count: 10)
+        withMutableBytes(of: &raw) { header.write(to: &$0) }
+        return raw + bytes
+    }
+
+    @Test("datagrams in one frame are received one by one")
+    func datagrams() throws {
+        let namespace = try Live.namespace()
+        let options = TunOptions(headerSize: 10, offloads: [.checksum, .tcp4, .tcpECN, .udp])
+        let interface = try TunInterface.create(configuration(options), in: namespace)
+        guard interface.queue.offloads.contains(.udp) else { return }
+        var queue = interface.takeQueue()
+        let socket = try UDPSocket(in: namespace, address: address.address, port: 40_000)
+        #expect(try queue.write(superpacket(size: 100, count: 5)) == .sent)
+        for number in 0..<5 {
+            #expect(try becomesReadable(socket.number))
+            let received = try socket.receive()
+            #expect(received == [UInt8](repeating: UInt8(number), count: 100))
+        }
+    }
+
+    @Test("a persistent interface takes the offloads of each new queue, and keeps none of an earlier one")
+    func takenOver() throws {
+        let namespace = try Live.namespace()
+        var old = configuration()
+        old.isPersistent = true
+        let identity = try TunInterface.create(old, in: namespace).identity
+        var answers: [[UInt8]] = []
+        for offloads in [[.checksum, .tcp4, .tcpECN, .udp], [], [.checksum]] as [TunOffloads] {
+            var next = old
+            next.options = TunOptions(headerSize: 10, offloads: offloads)
+            let interface = try TunInterface.attach(to: identity, next, in: namespace)
+            var queue = interface.takeQueue()
+            let socket = try UDPSocket(in: namespace, address: address.address, port: 40_000)
+            try socket.send([7, 8], to: peer, port: 53)
+            #expect(try becomesReadable(queue.pollDescriptor))
+            var buffer = Buffer()
+            let frame = try #require(try buffer.read(&queue))
+            #expect(frame.count == 10 + 28 + 2)
+            answers.append(Array(frame.prefix(1)))
+        }
+        #expect(answers == [[1], [0], [1]])
+        _ = try TunInterface.delete(identity, in: namespace)
+    }
 }

@@ -1,6 +1,6 @@
 package import Datapath
 internal import Tables
-internal import Wire
+package import Wire
 
 /// A packet that left the datapath.
 package struct SentPacket: Sendable, Equatable {
@@ -8,6 +8,8 @@ package struct SentPacket: Sendable, Equatable {
     package var egress: UInt16
     package var isGenerated: Bool
     package var isReleased: Bool
+    /// What is left to the kernel.
+    package var header: VirtioNetHeader
     /// The number of the input packet that it belongs to.
     package var number: UInt64
 }
@@ -53,6 +55,8 @@ package struct Feed: Sendable {
     package var marks: PacketMarks = []
     /// The length before a capture cut the packet.
     package var wireLength: Int?
+    /// What the kernel left undone in it.
+    package var header = VirtioNetHeader.plain
     package var linkReason: DropReason = .none
 
     package init(_ bytes: [UInt8], at seconds: Double = 0, from ingress: UInt16? = nil) {
@@ -190,13 +194,22 @@ package final class DatapathHarness {
         packet.marks = feed.marks
         packet.linkReason = feed.linkReason
         packet.ingress = feed.ingress ?? routed(feed.bytes)
-        Self.append(packet, feed.bytes, to: &batch)
+        Self.append(packet, feed.bytes, feed.header, to: &batch)
     }
 
-    private static func append(_ packet: Packet, _ bytes: [UInt8], to batch: inout Batch) {
-        let place = batch.append(packet)
-        var frame = batch.frames.frame(place, length: bytes.count)
-        for (offset, byte) in bytes.enumerated() { frame.store8(byte, at: offset) }
+    private static func append(
+        _ packet: Packet,
+        _ bytes: [UInt8],
+        _ header: VirtioNetHeader = .plain,
+        to batch: inout Batch
+    ) {
+        var packet = packet
+        do {
+            var frame = batch.frames.frame(batch.count, length: bytes.count)
+            for (offset, byte) in bytes.enumerated() { frame.store8(byte, at: offset) }
+            packet.accept(header, &frame)
+        }
+        _ = batch.append(packet)
     }
 
     /// The interface that leads to a packet's source; the uplink when there is none to be read.
@@ -212,12 +225,14 @@ package final class DatapathHarness {
             var sent: [SentPacket] = []
             for number in Int(packet.firstEmission)..<Int(packet.firstEmission) + Int(packet.emissions) {
                 let emission = batch.emissions[number]
+                let (header, bytes) = Self.bytes(of: emission, in: &batch)
                 sent.append(
                     SentPacket(
-                        bytes: Self.bytes(of: emission, in: &batch),
+                        bytes: bytes,
                         egress: emission.egress,
                         isGenerated: emission.isGenerated,
                         isReleased: emission.isReleased,
+                        header: header,
                         number: emission.packetNumber
                     )
                 )
@@ -226,12 +241,13 @@ package final class DatapathHarness {
         }
     }
 
-    private static func bytes(of emission: Emission, in batch: inout Batch) -> [UInt8] {
-        let view = batch.bytes(of: emission)
+    private static func bytes(of emission: Emission, in batch: inout Batch) -> (VirtioNetHeader, [UInt8]) {
+        let view = batch.framedBytes(of: emission)
+        let header = VirtioNetHeader(view.bytes)
         var copy: [UInt8] = []
         copy.reserveCapacity(view.byteCount)
-        for offset in 0..<view.byteCount { copy.append(view.load8(offset)) }
-        return copy
+        for offset in VirtioNetHeader.length..<view.byteCount { copy.append(view.load8(offset)) }
+        return (header, copy)
     }
 
     /// What is wrong with the counts of the packets: `in = forward + pass + local + reject + drop + answer + held`.

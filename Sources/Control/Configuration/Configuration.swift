@@ -97,6 +97,12 @@ package struct Configuration: Sendable {
         package var checksums: Checksums?
     }
 
+    /// The section `datapath`: how the daemon moves packets.
+    package struct DatapathSettings: Sendable {
+        /// Whether super-packets and partial checksums pass as they are (segmentation offload).
+        package var offload = true
+    }
+
     /// A TUN that the daemon makes.
     package struct Interface: Sendable {
         /// The name in events and traces; by default the last part of `namespace`, or `host`.
@@ -129,6 +135,8 @@ package struct Configuration: Sendable {
     package var proxy = Proxy()
     /// The section `conntrack`.
     package var conntrack = Conntrack()
+    /// The section `datapath`.
+    package var datapath = DatapathSettings()
     /// The TUNs that the daemon makes.
     package var interfaces: [Interface] = []
     /// Where the control socket of the daemon is; nil for none.

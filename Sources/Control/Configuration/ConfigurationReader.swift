@@ -84,6 +84,9 @@ package enum ConfigurationReader {
             proxy.choice("unknownPorts", ["pass": .pass, "drop": .drop]) { configuration.proxy.unknownPorts = $0 }
         }
         root.section("conntrack") { decodeConntrack($0, into: &configuration.conntrack) }
+        root.section("datapath") { datapath in
+            datapath.bool("offload") { configuration.datapath.offload = $0 }
+        }
         root.sections("interfaces") { section in
             var interface = Configuration.Interface()
             decodeInterface(section, into: &interface)

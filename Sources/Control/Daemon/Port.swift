@@ -46,7 +46,12 @@ final class Port {
         var configuration = TunConfiguration(
             name: interface.name,
             mtu: UInt32(clamping: interface.mtu),
-            routes: interface.routes
+            routes: interface.routes,
+            options: TunOptions(
+                // With or without offloads, so that a persistent interface can be taken over with either.
+                headerSize: VirtioNetHeader.length,
+                offloads: cluster.configuration.datapath.offload ? [.checksum, .tcp4, .tcpECN, .udp] : []
+            )
         )
         if interface.isHost {
             let settings = cluster.configuration.cluster

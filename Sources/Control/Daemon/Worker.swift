@@ -20,6 +20,8 @@ package struct Worker: ~Copyable {
     private let mailbox: Mailbox
     let requests: WorkerRequests
     private var seenGeneration: UInt64 = 0
+    /// The number of the next packet; each segment of a super-packet has one of its own.
+    private var nextNumber: UInt64 = 1
     private let stop: StopSignal
     private let logger: Logger
 
@@ -99,18 +101,12 @@ package struct Worker: ~Copyable {
             left -= 1
             let result: ReadResult
             do {
-                var buffer = batch.frames.buffer(batch.count, header: port.queue.headerSize)
+                var buffer = batch.frames.buffer(batch.count, header: VirtioNetHeader.length)
                 result = try port.queue.read(into: &buffer)
             }
             switch result {
             case .frame(let length):
-                port.framesRead += 1
-                var packet = Packet()
-                packet.length = Int32(truncatingIfNeeded: max(length - port.queue.headerSize, 0))
-                packet.wireLength = packet.length
-                port.bytesRead &+= UInt64(packet.length)
-                packet.ingress = UInt16(truncatingIfNeeded: number)
-                _ = batch.append(packet)
+                append(length, from: port, number)
             case .empty, .down:
                 return
             case .gone:
@@ -121,13 +117,34 @@ package struct Worker: ~Copyable {
         }
     }
 
+    /// Adds the frame that was read to the batch: `length` bytes, its header included.
+    private mutating func append(_ length: Int, from port: Port, _ number: Int) {
+        port.framesRead += 1
+        var packet = Packet()
+        packet.length = Int32(truncatingIfNeeded: max(length - VirtioNetHeader.length, 0))
+        packet.wireLength = packet.length
+        port.bytesRead &+= UInt64(packet.length)
+        packet.ingress = UInt16(truncatingIfNeeded: number)
+        if length > VirtioNetHeader.length {
+            let header: VirtioNetHeader
+            do {
+                let bytes = batch.frames.frame(batch.count, length: 0, header: VirtioNetHeader.length)
+                header = VirtioNetHeader(bytes.bytes)
+            }
+            if !header.isPlain {
+                var frame = batch.frames.frame(batch.count, length: Int(packet.length))
+                packet.accept(header, &frame)
+            }
+        }
+        _ = batch.append(packet)
+    }
+
     private mutating func processBatch() throws(SystemError) {
         let now = UInt64(monotonicNanoseconds())
         let time = realtimeNanoseconds()
-        var number = pipeline.counters.received
         for index in 0..<batch.count {
-            number += 1
-            batch.packets[index].number = number
+            batch.packets[index].number = nextNumber
+            nextNumber &+= UInt64(truncatingIfNeeded: batch.packets[index].segmentCount)
             batch.packets[index].now = now
             batch.packets[index].time = time
         }
@@ -144,7 +161,7 @@ package struct Worker: ~Copyable {
         let port = ports[Int(emission.egress)]
         let result: WriteResult
         do {
-            let bytes = batch.bytes(of: emission)
+            let bytes = batch.framedBytes(of: emission)
             result = try port.queue.write(bytes.bytes)
         }
         guard result == .sent else {

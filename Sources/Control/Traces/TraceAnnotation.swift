@@ -8,6 +8,9 @@ struct TraceAnnotation: BitwiseCopyable {
     var flow: UInt64
     var backend: FlowEndpoint
     var service: UInt32
+    /// How many segments a super-packet has that is recorded as one, and the bytes of payload of each; 0 for others.
+    var segments: UInt16
+    var segmentSize: UInt16
     var ingress: UInt16
     var egress: UInt16
     var verdict: Verdict
@@ -23,6 +26,8 @@ struct TraceAnnotation: BitwiseCopyable {
         flow = packet.flow
         backend = packet.backend
         service = packet.service
+        segments = packet.segmentSize > 0 ? UInt16(clamping: packet.segmentCount) : 0
+        segmentSize = packet.segmentSize
         ingress = packet.ingress
         egress = packet.egress
         verdict = packet.verdict
@@ -33,6 +38,15 @@ struct TraceAnnotation: BitwiseCopyable {
         isReconstructed = packet.marks.contains(.reconstructed)
         hasEgress = packet.emissions > 0
         hasBackend = packet.hasBackend
+    }
+}
+
+extension TraceAnnotation {
+    /// Reads back what a recorder put into the ring.
+    init?(_ bytes: RawSpan) {
+        guard bytes.byteCount == MemoryLayout<TraceAnnotation>.size else { return nil }
+        // Safe: the bytes are those of an annotation of this process, as its size shows.
+        self = unsafe bytes.unsafeLoadUnaligned(as: TraceAnnotation.self)
     }
 }
 
@@ -76,6 +90,7 @@ struct TraceCommentWriter: Sendable {
         if annotation.flow > 0 { add(" flow=\(annotation.flow)") }
         if annotation.hasEgress { add(" egress=\(label(annotation.egress))") }
         if annotation.isReconstructed { add(" reconstructed=true") }
+        if annotation.segments > 0 { add(" superpacket=\(annotation.segments)x\(annotation.segmentSize)") }
     }
 
     private func label(_ interface: UInt16) -> String {

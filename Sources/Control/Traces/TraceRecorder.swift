@@ -23,6 +23,8 @@ package struct TraceSettings: Sendable {
     package var comments: TraceComments = .notable
     /// Whether the eBPF verdict option is written; some Wireshark releases damage it when they rewrite a file.
     package var verdicts = true
+    /// Whether a super-packet is recorded as one, and not cut into its segments.
+    package var keepsSuperpackets = false
 
     /// The defaults for a file.
     package init(path: String) { self.path = path }
@@ -34,17 +36,20 @@ package struct TraceSettings: Sendable {
 /// from the preimage that the parser kept, the payload from the frame, where nothing changes), as it left (`LABEL:tx`),
 /// or where it ended (`drop`). All sightings of a packet have its number as packet id. Verdict and comment stand on the
 /// last sighting. So the order of records does not depend on the size of batches.
+///
+/// A trace shows packets as they are on a wire. What has offloads is recorded aside (`TraceRecorder+Offload.swift`): partial
+/// checksums are completed in a copy, never in the frame, and a super-packet is cut into its segments, each a packet with a
+/// number of its own, unless it is to be kept whole.
 struct TraceRecorder: ~Copyable {
-    private var producer: TraceProducer
-    private let dropPoint: UInt16
-    private let comments: TraceComments
-    private let verdicts: Bool
+    var output: TraceRecordOutput
+    let keepsSuperpackets: Bool
+    /// Where what differs from the frame is made up: the bytes, and what is known of the packet.
+    var workspace = FramePool(count: 1, capacity: 65535)
+    var madeUp = FixedArray<Packet>(count: 1)
 
     init(producer: consuming TraceProducer, interfaceCount: Int, settings: TraceSettings) {
-        self.producer = producer
-        dropPoint = UInt16(interfaceCount * 2)
-        comments = settings.comments
-        verdicts = settings.verdicts
+        output = TraceRecordOutput(producer, interfaceCount: interfaceCount, settings: settings)
+        keepsSuperpackets = settings.keepsSuperpackets
     }
 
     /// The capture points of some interfaces: `rx` and `tx` of each, and `drop`.
@@ -58,18 +63,23 @@ struct TraceRecorder: ~Copyable {
     }
 
     /// Whether the trace cannot be written any more.
-    var hasFailed: Bool { producer.hasFailed }
+    var hasFailed: Bool { output.hasFailed }
 
     /// Records all packets of a batch that was processed with its preimages kept.
     mutating func record(_ batch: borrowing Batch) {
         for number in 0..<batch.count {
             // A frame without an IP packet has nothing that an IPv4 trace could show; its event tells of it.
             guard case .none = batch.packets[number].linkReason else { continue }
+            // By the bits: `contains` of another module's option set is a call through a witness table.
+            if batch.packets[number].marks.rawValue & PacketMarks.partialChecksum.rawValue != 0 {
+                recordOffloaded(number, batch)
+                continue
+            }
             let emissions = Int(batch.packets[number].emissions)
             var isHeld = false
             if emissions == 0, case .hold = batch.packets[number].verdict { isHeld = true }
             recordReceived(number, batch, point: batch.packets[number].ingress * 2, isLast: isHeld)
-            if emissions == 0 && !isHeld { recordReceived(number, batch, point: dropPoint, isLast: true) }
+            if emissions == 0 && !isHeld { recordReceived(number, batch, point: output.dropPoint, isLast: true) }
             let first = Int(batch.packets[number].firstEmission)
             var isFirst = true
             for offset in 0..<emissions {
@@ -78,7 +88,7 @@ struct TraceRecorder: ~Copyable {
                 if !emission.isReleased { isFirst = false }
             }
         }
-        producer.flush()
+        output.flush()
     }
 
     @inline(__always)
@@ -86,7 +96,7 @@ struct TraceRecorder: ~Copyable {
         let length = Int(batch.packets[number].length)
         let kept = min(length, Batch.preimageLength)
         let wireLength = min(Int(batch.packets[number].wireLength), Int(batch.packets[number].totalLength))
-        append(
+        output.append(
             number,
             batch.packets,
             point: point,
@@ -100,10 +110,10 @@ struct TraceRecorder: ~Copyable {
     }
 
     @inline(__always)
-    private mutating func recordSent(_ emission: Emission, of number: Int, isFirst: Bool, _ batch: borrowing Batch) {
+    mutating func recordSent(_ emission: Emission, of number: Int, isFirst: Bool, _ batch: borrowing Batch) {
         let totalLength = Int(batch.packets[number].totalLength)
         let isCut = !emission.isScratch && Int(batch.packets[number].length) < totalLength
-        append(
+        output.append(
             number,
             batch.packets,
             point: emission.egress * 2 + 1,
@@ -114,73 +124,6 @@ struct TraceRecorder: ~Copyable {
             originalLength: isCut ? totalLength : Int(emission.length),
             isLast: isFirst
         )
-    }
-
-    /// Records a sighting of a packet; its last one has the verdict, and the comment if there is one.
-    @inline(__always)
-    private mutating func append(
-        _ number: Int,
-        _ packets: borrowing FixedArray<Packet>,
-        point: UInt16,
-        direction: TraceDirection,
-        packetID: UInt64,
-        head: RawSpan,
-        tail: RawSpan,
-        originalLength: Int,
-        isLast: Bool
-    ) {
-        guard isLast && isCommented(packets[number].verdict, packets[number].marks) else {
-            producer.append(
-                point: point,
-                direction: direction,
-                packetID: packetID,
-                time: packets[number].time,
-                verdict: isLast && verdicts ? packets[number].verdict.expressDataPathCode : nil,
-                annotation: RawSpan(),
-                head: head,
-                tail: tail,
-                originalLength: originalLength
-            )
-            return
-        }
-        let annotation = TraceAnnotation(packets[number])
-        // Safe: an annotation is plain numbers; its padding is never looked at, only copied.
-        unsafe withUnsafeBytes(of: annotation) { bytes in
-            _ = producer.append(
-                point: point,
-                direction: direction,
-                packetID: packetID,
-                time: packets[number].time,
-                verdict: verdicts ? packets[number].verdict.expressDataPathCode : nil,
-                annotation: unsafe RawSpan(_unsafeBytes: bytes),
-                head: head,
-                tail: tail,
-                originalLength: originalLength
-            )
-        }
-    }
-
-    @inline(__always)
-    private func isCommented(_ verdict: Verdict, _ marks: PacketMarks) -> Bool {
-        switch comments {
-        case .all: return true
-        case .none: return false
-        case .notable:
-            switch verdict {
-            // By the bits: `contains` of another module's option set is a call through a witness table.
-            case .forward, .pass: return marks.rawValue & PacketMarks.opensFlow.rawValue != 0
-            default: return true
-            }
-        }
-    }
-}
-
-extension TraceAnnotation {
-    /// Reads back what a recorder put into the ring.
-    init?(_ bytes: RawSpan) {
-        guard bytes.byteCount == MemoryLayout<TraceAnnotation>.size else { return nil }
-        // Safe: the bytes are those of an annotation of this process, as its size shows.
-        self = unsafe bytes.unsafeLoadUnaligned(as: TraceAnnotation.self)
     }
 }
 

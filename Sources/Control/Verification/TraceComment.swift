@@ -25,6 +25,7 @@ struct TraceComment: Equatable {
 
     private enum Key: String, CaseIterable {
         case verdict, reason, interface, service, frontend, backend, masquerade, conntrack, flow, egress, reconstructed
+        case superpacket
     }
 
     /// Whether a comment is meant to be one of Culvert's; others may have been added by people.
@@ -83,6 +84,9 @@ struct TraceComment: Equatable {
         case .reconstructed:
             isReconstructed = true
             return value == "true"
+        case .superpacket:
+            let numbers = value.split(separator: "x", omittingEmptySubsequences: false).map { UInt16($0) ?? 0 }
+            return numbers.count == 2 && numbers.allSatisfy { $0 > 0 } && value == "\(numbers[0])x\(numbers[1])"
         }
         return true
     }

@@ -110,6 +110,9 @@ package struct FlowSide: Equatable, Sendable, BitwiseCopyable {
     /// The same for the checksum of the transport header.
     package let transportDelta: UInt16
 
+    /// What a TTL that goes up by one adds to a sum; the TTL is the high byte of its word.
+    @inline(__always) static var timeToLiveIncrement: UInt16 { 0x0100 }
+
     /// A direction whose packets come with one tuple and leave with another one.
     init(_ tuple: FlowTuple, to sent: FlowTuple, _ transport: TransportProtocol) {
         self.tuple = tuple
@@ -118,8 +121,8 @@ package struct FlowSide: Equatable, Sendable, BitwiseCopyable {
         let new = sent.addresses
         let addresses = Checksum.fold((old & 0xffff_ffff) &+ old >> 32 &+ (new & 0xffff_ffff) &+ new >> 32).bigEndian
         let ports = Checksum.fold(UInt64(~tuple.ports) &+ UInt64(sent.ports)).bigEndian
-        // The TTL is the high byte of its word: one less is 0x0100 less (RFC 1141's example, by RFC 1624's equation).
-        headerDelta = Checksum.add(addresses, Checksum.delta(from: UInt16(0x0100), to: UInt16(0)))
+        // One less is 0x0100 less (RFC 1141's example, by RFC 1624's equation).
+        headerDelta = Checksum.add(addresses, Checksum.delta(from: Self.timeToLiveIncrement, to: UInt16(0)))
         if transport == .icmp {
             // It has no pseudo-header, and the lower one of its two ports is the identifier.
             let isQuery = tuple.destinationPort == tuple.sourcePort &+ 1

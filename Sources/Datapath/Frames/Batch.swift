@@ -105,6 +105,14 @@ package struct Batch: ~Copyable {
         return scratchUsed &- lines
     }
 
+    /// Gives back what of the scratch buffer that was taken last goes beyond `length` bytes.
+    mutating func shrinkScratch(_ buffer: Int, to length: Int) {
+        scratchUsed = min(scratchUsed, buffer &+ FramePool.lines(for: length))
+    }
+
+    /// Takes back the emissions from `count` on.
+    mutating func takeBack(to count: Int) { emissionCount = min(emissionCount, count) }
+
     /// Sends a packet on from the frame it was read into.
     @inline(__always) mutating func emitFrame(_ number: Int) {
         packets[number].firstEmission = UInt32(truncatingIfNeeded: emissionCount)

@@ -61,6 +61,19 @@ internal import Tables
         return unsafe _overrideLifetime(span, mutating: &self)
     }
 
+    /// The bytes of a frame with `header` bytes of its headroom before it.
+    @_lifetime(&self)
+    @inline(__always) package mutating func frame(_ number: Int, length: Int, header: Int) -> MutableRawSpan {
+        precondition(UInt(bitPattern: number) < UInt(bitPattern: count))
+        precondition(UInt(bitPattern: length) <= UInt(bitPattern: capacity) && header >= 0 && header <= Self.headroom)
+        // Safe: within the region, by the lines above.
+        let span = unsafe MutableRawSpan(
+            _unsafeStart: base + (number &* stride &+ Self.headroom &- header),
+            byteCount: length &+ header
+        )
+        return unsafe _overrideLifetime(span, mutating: &self)
+    }
+
     /// A frame to be read into, with `header` bytes of its headroom before it.
     @_lifetime(&self)
     package mutating func buffer(_ number: Int, header: Int) -> MutableRawSpan {
@@ -79,6 +92,17 @@ internal import Tables
         precondition(number >= 0 && number < count && length >= 0 && length <= capacity)
         // Safe: within the region, by the line above.
         let span = unsafe RawSpan(_unsafeStart: base + (number &* stride &+ Self.headroom), byteCount: length)
+        return unsafe _overrideLifetime(span, borrowing: self)
+    }
+
+    /// The bytes of a frame with `header` bytes of its headroom before it, to be read.
+    @_lifetime(borrow self)
+    package func bytes(_ number: Int, length: Int, header: Int) -> RawSpan {
+        precondition(number >= 0 && number < count && length >= 0 && length <= capacity)
+        precondition(header >= 0 && header <= Self.headroom)
+        let start = number &* stride &+ Self.headroom &- header
+        // Safe: within the region, by the lines above.
+        let span = unsafe RawSpan(_unsafeStart: base + start, byteCount: length &+ header)
         return unsafe _overrideLifetime(span, borrowing: self)
     }
 

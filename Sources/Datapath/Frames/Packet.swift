@@ -21,8 +21,12 @@ package struct Packet: Sendable, BitwiseCopyable {
     package var ingress: UInt16 = 0
     /// Set when the link layer already refused it.
     package var linkReason: DropReason = .none
-    /// What replay knows of the packet.
+    /// What its reader knows of the packet.
     package var marks: PacketMarks = []
+    /// How many bytes of headers each segment of a super-packet has.
+    package var segmentHeader: UInt8 = 0
+    /// How many bytes of payload each segment of a super-packet has but for the last one; 0 for a packet that is none.
+    package var segmentSize: UInt16 = 0
 
     // Set by the stages.
     /// What becomes of it.
@@ -108,4 +112,6 @@ package struct PacketMarks: OptionSet, Sendable, BitwiseCopyable {
     package static let opensFlow = PacketMarks(rawValue: 1 << 3)
     /// The checksum of the transport header was verified and is wrong.
     package static let badChecksum = PacketMarks(rawValue: 1 << 2)
+    /// It came with a partial checksum: see `PartialChecksum`.
+    package static let partialChecksum = PacketMarks(rawValue: 1 << 4)
 }

@@ -31,20 +31,50 @@ extension Pipeline {
         if packet.tuple.sourcePort == 0 { return .drop(.malformedPortZero) }
         guard packet.length == Int32(packet.totalLength) else { return nil }
         guard let egress = interfaces.egress(to: packet.tuple.source) else { return .drop(.noRoute) }
-        guard let buffer = batch.takeScratch() else { return nil }
+        packet.egress = egress
+        if let segmentation = Segmentation(packet) {
+            return answerQueries(packet, segmentation, number, &batch)
+        }
+        let header = Int(packet.headerLength)
+        let lengthPlace = header + UDPDatagram.Field.length
+        // The parser has seen that the length of the datagram is one.
+        let end = header + Int(batch.frames.bytes(number, length: lengthPlace + 2).loadBE16(lengthPlace))
+        return answerQuery(packet, 0, header + UDPDatagram.headerLength..<end, number, &batch)
+    }
+
+    /// Answers each datagram of a super-packet, as far as there is room for answers; what they are together is for the
+    /// event of them all.
+    private mutating func answerQueries(
+        _ packet: Packet,
+        _ segmentation: Segmentation,
+        _ number: Int,
+        _ batch: inout Batch
+    ) -> Outcome? {
+        let before = batch.emissionCount
+        var outcome: Outcome?
+        for index in 0..<segmentation.count {
+            guard let one = answerQuery(packet, index, segmentation.payload(index), number, &batch) else { break }
+            outcome = one
+        }
+        return batch.emissionCount > before ? .sent(.answer) : outcome
+    }
+
+    /// Sends the response to the query in a part of a frame back, the one of a packet's `index`; nil without room for it.
+    private mutating func answerQuery(
+        _ packet: Packet,
+        _ index: Int,
+        _ query: Range<Int>,
+        _ number: Int,
+        _ batch: inout Batch
+    ) -> Outcome? {
         let headers = IPv4Packet.minimumHeaderLength + UDPDatagram.headerLength
-        let answered = Self.respond(
-            services.names,
-            packet,
-            batch.frames,
-            number,
-            &batch.scratch,
-            buffer,
-            // The answer must fit the way back: it is not cut into fragments.
-            limit: Int(interfaces.facts[Int(egress)].mtu)
-        )
-        guard answered > 0 else { return .drop(.dnsNoQuery) }
+        // The answer must fit the way back: it is not cut into fragments.
+        let limit = max(Int(interfaces.facts[Int(packet.egress)].mtu), headers + DNSHeader.length)
+        guard let buffer = batch.takeScratch(limit) else { return nil }
+        let answered = Self.respond(services.names, batch.frames, number, query, &batch.scratch, buffer, limit: limit)
         let length = headers + answered
+        batch.shrinkScratch(buffer, to: answered > 0 ? length : 0)
+        if answered == 0 { return .drop(.dnsNoQuery) }
         var response = batch.scratch.frame(buffer, length: length)
         writeHeader(
             &response,
@@ -55,30 +85,27 @@ extension Pipeline {
             length: length
         )
         writeDatagram(&response, packet, length: length)
-        packet.egress = egress
-        batch.emit(packet.generated(buffer, length: length, number))
+        var emission = packet.generated(buffer, length: length, number)
+        emission.packetNumber &+= UInt64(truncatingIfNeeded: index)
+        batch.emit(emission)
         return .sent(.answer)
     }
 
-    /// Writes the response to the query in a frame behind the headers of a buffer; returns its length.
+    /// Writes the response to the query in a part of a frame behind the headers of a buffer; returns its length.
     private static func respond(
         _ names: NameTable,
-        _ packet: Packet,
         _ frames: borrowing FramePool,
         _ number: Int,
+        _ query: Range<Int>,
         _ scratch: inout FramePool,
         _ buffer: Int,
         limit: Int
     ) -> Int {
-        let header = Int(packet.headerLength)
-        let frame = frames.bytes(number, length: Int(packet.length))
+        let bytes = frames.bytes(number, length: query.upperBound).extracting(query)
+        var room = scratch.frame(buffer, length: limit)
         let headers = IPv4Packet.minimumHeaderLength + UDPDatagram.headerLength
-        // The parser has seen that the length of the datagram is one.
-        let end = header + Int(frame.loadBE16(header + UDPDatagram.Field.length))
-        let query = frame.extracting((header + UDPDatagram.headerLength)..<end)
-        var room = scratch.frame(buffer, length: min(max(limit, headers + DNSHeader.length), scratch.capacity))
         var message = room._mutatingExtracting(headers..<room.byteCount)
-        return names.respond(to: query, into: &message, .datagram)
+        return names.respond(to: bytes, into: &message, .datagram)
     }
 
     /// Writes the UDP header of a response, its checksum included.

@@ -10,23 +10,34 @@ enum PacketPlace {
     case frame(Int)
     /// In a scratch buffer, copied from where it was held.
     case released(Int)
+    /// In a scratch buffer, cut from a super-packet.
+    case segment(Int)
 }
 
 extension Pipeline {
     /// How many fragments a packet may fall into: 65,535 bytes at an MTU of 1,044 and more.
     static var fragmentLimit: Int { 64 }
 
-    /// How many fragments a packet falls into on an interface; more than any limit where not one of them has room.
+    /// How many fragments a packet, or each segment of a super-packet, falls into on an interface; more than any limit
+    /// where not one of them has room.
     func fragmentCount(_ packet: inout Packet, mtu: Int) -> Int {
-        if Int(packet.totalLength) <= mtu || packet.length < Int32(packet.totalLength) { return 1 }
+        if packet.longestLength <= mtu || packet.length < Int32(packet.totalLength) { return 1 }
         let step = (mtu - Int(packet.headerLength)) & ~7
         guard step >= 8 else { return .max }
-        return (Int(packet.totalLength) - Int(packet.headerLength) + step - 1) / step
+        return (packet.longestLength - Int(packet.headerLength) + step - 1) / step
     }
 
     /// Emits a packet that was rewritten in its frame, in fragments if it must be; all of it or nothing.
     mutating func emitWithinMTU(_ packet: inout Packet, _ number: Int, _ batch: inout Batch) -> Bool {
         let mtu = Int(interfaces.facts[Int(packet.egress)].mtu)
+        if packet.longestLength <= mtu {
+            batch.emit(packet.emission(number))
+            return true
+        }
+        if let segmentation = Segmentation(packet) {
+            return emitSegments(&packet, segmentation, mtu: mtu, number, &batch)
+        }
+        Self.completeChecksum(packet.marks, length: Int(packet.length), number, &batch)
         return emit(&packet, from: .frame(number), mtu: mtu, number, &batch)
     }
 
@@ -39,7 +50,8 @@ extension Pipeline {
         }
         switch place {
         case .frame: batch.emit(packet.emission(number))
-        case .released(let buffer): emit(&packet, buffer, length: Int(packet.length), place, number, &batch)
+        case .released(let buffer), .segment(let buffer):
+            emit(&packet, buffer, length: Int(packet.length), place, number, &batch)
         }
         return true
     }
@@ -67,7 +79,8 @@ extension Pipeline {
     ) {
         switch place {
         case .frame(let number): batch.scratch.copy(from: batch.frames, number, range, to: buffer, at: offset)
-        case .released(let source): batch.scratch.copyWithin(source, range, to: buffer, at: offset)
+        case .released(let source), .segment(let source):
+            batch.scratch.copyWithin(source, range, to: buffer, at: offset)
         }
     }
 

@@ -179,7 +179,9 @@ extension Pipeline {
         length: Int,
         _ tally: inout Tally
     ) {
-        guard !packet.fragment.isFragment, bytes.byteCount >= length else { return }
+        guard !packet.fragment.isFragment, bytes.byteCount >= length, !packet.marks.contains(.partialChecksum) else {
+            return
+        }
         var sum = Checksum.sum(bytes, 0..<length)
         if packet.transport != .icmp {
             let pseudo = Checksum.pseudoHeader(

@@ -81,13 +81,13 @@ extension Pipeline {
         _ number: Int,
         _ batch: inout Batch
     ) {
-        guard errorRate.take(now: packet.now), let buffer = batch.takeScratch(Self.quoteLimit + 28) else {
+        guard errorRate.take(now: packet.now), let buffer = batch.takeScratch(Self.quoteLimit + 28),
+            let quoted = quote(packet, number, in: buffer, &batch)
+        else {
             counters.errorsSuppressed &+= 1
             return
         }
-        let quoted = min(Int(packet.length), Self.quoteLimit)
-        let length = IPv4Packet.minimumHeaderLength + ICMPv4Message.headerLength + quoted
-        batch.scratch.copy(from: batch.frames, number, 0..<quoted, to: buffer, at: length - quoted)
+        let length = Self.quotePlace + quoted
         var error = batch.scratch.frame(buffer, length: length)
         let icmp = IPv4Packet.minimumHeaderLength
         error.store8(message.type.rawValue, at: icmp)
@@ -105,6 +105,25 @@ extension Pipeline {
             length: length
         )
         batch.emit(packet.generated(buffer, length: length, number))
+    }
+
+    /// Where the quoted packet begins in an error.
+    private static var quotePlace: Int { IPv4Packet.minimumHeaderLength + ICMPv4Message.headerLength }
+
+    /// Puts what an error quotes of a packet into its buffer and returns the length; nil without room.
+    ///
+    /// The packet is quoted as it would be on a wire: with a full checksum, and of a super-packet its first segment.
+    private func quote(_ packet: Packet, _ number: Int, in buffer: Int, _ batch: inout Batch) -> Int? {
+        if let segmentation = Segmentation(packet) {
+            guard let first = Self.cut(0, of: segmentation, number, &batch) else { return nil }
+            let quoted = min(segmentation.length(0), Self.quoteLimit)
+            batch.scratch.copyWithin(first, 0..<quoted, to: buffer, at: Self.quotePlace)
+            return quoted
+        }
+        Self.completeChecksum(packet.marks, length: Int(packet.length), number, &batch)
+        let quoted = min(Int(packet.length), Self.quoteLimit)
+        batch.scratch.copy(from: batch.frames, number, 0..<quoted, to: buffer, at: Self.quotePlace)
+        return quoted
     }
 
     /// The address that an error comes from: the node's, or for the node itself the one that it can take in.

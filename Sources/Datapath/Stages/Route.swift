@@ -19,7 +19,7 @@ extension Pipeline {
         if packet.timeToLive == 0 { return .drop(.ttlZero) }
         if packet.timeToLive == 1 { return reject(&packet, .ttlExpired, .timeExceeded, number, &batch) }
         let mtu = Int(interfaces.facts[Int(packet.egress)].mtu)
-        if Int(packet.totalLength) > mtu && packet.fragment.doNotFragment {
+        if packet.longestLength > mtu && packet.fragment.doNotFragment {
             return reject(&packet, .oversize, .fragmentationNeeded(mtu: mtu), number, &batch)
         }
         if fragmentCount(&packet, mtu: mtu) > Self.fragmentLimit { return .drop(.oversize) }

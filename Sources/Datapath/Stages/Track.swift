@@ -68,7 +68,8 @@ extension Pipeline {
         let egress = flow.egress(direction)
         // A packet that comes in where answers to it go out has the source that the flow began with.
         guard packet.ingress == flow.ingress(direction),
-            Int32(truncatingIfNeeded: packet.totalLength) <= interfaces.facts[Int(egress)].mtu,
+            Int32(truncatingIfNeeded: packet.totalLength) <= interfaces.facts[Int(egress)].mtu
+                || packet.segmentSize > 0 && packet.longestLength <= Int(interfaces.facts[Int(egress)].mtu),
             flow.isTranslated || egress != interfaces.host
         else { return .refused }
         let isPlain = FlowTracker.advance(
@@ -129,7 +130,8 @@ extension Pipeline {
         flow.counts.count(direction, length: Int(packet.totalLength))
         // Both headers of a plain segment: every place in them is known to lie within.
         var headers = frames.frame(number, length: IPv4Packet.minimumHeaderLength + TCPSegment.minimumHeaderLength)
-        flow.rewrite(&headers, at: IPv4Packet.minimumHeaderLength, direction)
+        let isPartial = packet.marks.contains(.partialChecksum)
+        flow.rewrite(&headers, at: IPv4Packet.minimumHeaderLength, direction, isPartial: isPartial)
         packet.verdict = flow.isTranslated ? .forward : .pass
         tally.count(isTranslated: flow.isTranslated, length: Int(packet.totalLength))
     }

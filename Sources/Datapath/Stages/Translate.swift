@@ -15,7 +15,12 @@ extension Pipeline {
         programs.add(.translate)
         let identification = freshIdentification(&packet, reference)
         var frame = batch.frames.frame(number, length: Int(packet.length))
-        flows.flows[reference.number].rewrite(&frame, at: packet.transportPlace, reference.direction)
+        flows.flows[reference.number].rewrite(
+            &frame,
+            at: packet.transportPlace,
+            reference.direction,
+            isPartial: packet.marks.contains(.partialChecksum)
+        )
         if let identification { Self.replaceIdentification(&frame, by: identification) }
         let isTranslated = flows.flows[reference.number].isTranslated
         guard emitWithinMTU(&packet, number, &batch) else { return .drop(.oversize) }
@@ -42,8 +47,8 @@ extension Pipeline {
         }
         let sent = flows.flows[reference.number].translated(reference.direction)
         guard packet.fragment.isFragment else {
-            let mtu = Int32(truncatingIfNeeded: interfaces.facts[Int(packet.egress)].mtu)
-            guard Int32(packet.totalLength) > mtu, packet.length == Int32(packet.totalLength) else { return nil }
+            let mtu = Int(interfaces.facts[Int(packet.egress)].mtu)
+            guard packet.longestLength > mtu, packet.length == Int32(packet.totalLength) else { return nil }
             return identifications.next(sent.source, sent.destination, packet.transport)
         }
         let entry = packet.datagram
@@ -89,8 +94,14 @@ extension Flow {
 
     /// Rewrites a packet that the parser found whole: addresses and ports of the direction, TTL, checksums.
     ///
-    /// `place` is where the transport header begins; nil where there is none, as in all fragments but the first.
-    @inline(__always) func rewrite(_ frame: inout MutableRawSpan, at place: Int?, _ direction: FlowDirection) {
+    /// `place` is where the transport header begins; nil where there is none, as in all fragments but the first. `isPartial`
+    /// says that its checksum is: see `PartialChecksum`.
+    @inline(__always) func rewrite(
+        _ frame: inout MutableRawSpan,
+        at place: Int?,
+        _ direction: FlowDirection,
+        isPartial: Bool = false
+    ) {
         let field = IPv4Packet.Field.self
         let side = side(direction)
         frame.store8(frame.load8(field.timeToLive) &- 1, at: field.timeToLive)
@@ -99,6 +110,10 @@ extension Flow {
         let sent = translated(direction)
         frame.storeBytes(of: sent.addresses.littleEndian, toByteOffset: field.source, as: UInt64.self)
         guard let place else { return }
+        if isPartial {
+            rewritePartial(&frame, at: place, side, sent)
+            return
+        }
         switch transport {
         case .tcp:
             frame.storeBytes(of: sent.ports.littleEndian, toByteOffset: place, as: UInt32.self)
@@ -114,5 +129,19 @@ extension Flow {
             let check = place &+ ICMPv4Message.checksumOffset
             frame.storeBE(Checksum.update(frame.loadBE16(check), by: side.transportDelta), at: check)
         }
+    }
+
+    /// The same for ports and checksum of TCP or UDP whose checksum is partial: it takes up what the addresses add, as a sum.
+    @inline(__always) private func rewritePartial(
+        _ frame: inout MutableRawSpan,
+        at place: Int,
+        _ side: FlowSide,
+        _ sent: FlowTuple
+    ) {
+        frame.storeBytes(of: sent.ports.littleEndian, toByteOffset: place, as: UInt32.self)
+        let check = place &+ (transport == .tcp ? TCPSegment.checksumOffset : UDPDatagram.checksumOffset)
+        // What the addresses add to the IP header's sum, they add to the pseudo-header's; the TTL is not in there.
+        let addresses = Checksum.add(side.headerDelta, FlowSide.timeToLiveIncrement)
+        frame.storeBE(Checksum.add(frame.loadBE16(check), addresses), at: check)
     }
 }

@@ -17,6 +17,9 @@ struct TraceFileOptions: ParsableArguments {
     @Flag(inversion: .prefixedNo, help: "Write the eBPF verdict option.")
     var verdictOption = true
 
+    @Flag(help: "Record a super-packet as one, and not as the packets that it stands for (run only).")
+    var superpackets = false
+
     /// The settings, if a trace was asked for; `input` must be another file.
     func settings(input: String? = nil) throws(Failure) -> TraceSettings? {
         guard let trace else { return nil }
@@ -35,6 +38,7 @@ struct TraceFileOptions: ParsableArguments {
         }
         settings.comments = comments
         settings.verdicts = verdictOption
+        settings.keepsSuperpackets = superpackets
         return settings
     }
 
