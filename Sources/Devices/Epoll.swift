@@ -73,7 +73,8 @@ internal import Glibc
     /// - Returns: the number of events, for `subscript`
     /// - Throws: `SystemError`, never for a signal
     package mutating func wait(milliseconds: Int32?) throws(SystemError) -> Int {
-        let deadline = milliseconds.map { monotonicNanoseconds() &+ Int64(max($0, 0)) * 1_000_000 }
+        // Looking without waiting is done often, and needs no clock.
+        let deadline = milliseconds.map { $0 > 0 ? monotonicNanoseconds() &+ Int64($0) * 1_000_000 : 0 }
         var left = milliseconds.map { max($0, 0) } ?? -1
         filled = 0
         while true {

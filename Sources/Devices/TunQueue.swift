@@ -63,7 +63,7 @@ package struct TunQueue: ~Copyable, Sendable {
     package let headerSize: Int
     /// The offloads that the kernel agreed to: what was asked for, without `udp` (before Linux 6.2), or none.
     package let offloads: TunOffloads
-    private let descriptor: Descriptor
+    let descriptor: Descriptor
     private let object: String
 
     /// Whether the interface must be new.
@@ -192,6 +192,11 @@ extension TunQueue: Device {
         let result = unsafe frame.withUnsafeBytes { bytes in
             uninterrupted { unsafe Glibc.write(number, bytes.baseAddress, bytes.count) }
         }
+        return try writeResult(result)
+    }
+
+    /// What the number means that writing gave: bytes, or a negative errno.
+    func writeResult(_ result: Int) throws(SystemError) -> WriteResult {
         if result > 0 { return .sent }
         switch Int32(-result) {
         case EAGAIN, ENOBUFS, ENOMEM: return .full

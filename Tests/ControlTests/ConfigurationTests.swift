@@ -66,8 +66,9 @@ struct ConfigurationTests {
         #expect(read.conntrack.timeouts.tcpEstablished == 86_400_000_000_000)
         #expect(read.conntrack.checksums == .verify)
         #expect(read.state == "/run/culvert")
-        #expect(read.datapath.offload)
-        #expect(try !configuration("node: {name: a}\ndatapath: {offload: false}").datapath.offload)
+        #expect(read.datapath.offload && read.datapath.polling == .adaptive)
+        let other = try configuration("node: {name: a}\ndatapath: {offload: false, polling: off}").datapath
+        #expect(!other.offload && other.polling == .off)
     }
 
     @Test func theInterfacesOfTheSampleReadAsTheySay() throws {

@@ -136,6 +136,39 @@ package final class DatapathHarness {
         return treatments
     }
 
+    /// Feeds packets in one batch, and gives what is written then: each emission by itself, and as the daemon writes
+    /// them, some together.
+    package func write(_ feeds: [Feed], _ kinds: Coalescer.Kinds = [.tcp, .udp]) -> (
+        alone: [SentPacket], together: [SentPacket]
+    ) {
+        batch.clear()
+        for feed in feeds { append(feed) }
+        pipeline.process(&batch)
+        var alone: [SentPacket] = []
+        var together: [SentPacket] = []
+        var coalescer = Coalescer()
+        var next = 0
+        while next < batch.emissionCount {
+            let count = coalescer.gather(from: next, batch, kinds)
+            let first = alone.count
+            for number in next..<next + count { alone.append(sent(batch.emissions[number])) }
+            if count == 1 {
+                together.append(alone[first])
+            } else {
+                var one = alone[first]
+                let headers = Self.copy(coalescer.headerBytes())
+                one.header = withBytes(of: headers) { VirtioNetHeader($0) }
+                one.bytes = Array(headers[VirtioNetHeader.length...])
+                for number in next..<next + count {
+                    one.bytes += Self.copy(batch.payload(of: batch.emissions[number], behind: coalescer.headerLength))
+                }
+                together.append(one)
+            }
+            next += count
+        }
+        return (alone, together)
+    }
+
     /// The state of the pipeline, as it is saved.
     package var savedState: [UInt8] {
         var encoder = StateEncoder()
@@ -224,30 +257,34 @@ package final class DatapathHarness {
             let packet = batch.packets[place]
             var sent: [SentPacket] = []
             for number in Int(packet.firstEmission)..<Int(packet.firstEmission) + Int(packet.emissions) {
-                let emission = batch.emissions[number]
-                let (header, bytes) = Self.bytes(of: emission, in: &batch)
-                sent.append(
-                    SentPacket(
-                        bytes: bytes,
-                        egress: emission.egress,
-                        isGenerated: emission.isGenerated,
-                        isReleased: emission.isReleased,
-                        header: header,
-                        number: emission.packetNumber
-                    )
-                )
+                sent.append(self.sent(batch.emissions[number]))
             }
             treatments.append(Treatment(packet: packet, sent: sent))
         }
     }
 
+    private func sent(_ emission: Emission) -> SentPacket {
+        let (header, bytes) = Self.bytes(of: emission, in: &batch)
+        return SentPacket(
+            bytes: bytes,
+            egress: emission.egress,
+            isGenerated: emission.isGenerated,
+            isReleased: emission.isReleased,
+            header: header,
+            number: emission.packetNumber
+        )
+    }
+
     private static func bytes(of emission: Emission, in batch: inout Batch) -> (VirtioNetHeader, [UInt8]) {
         let view = batch.framedBytes(of: emission)
-        let header = VirtioNetHeader(view.bytes)
+        return (VirtioNetHeader(view.bytes), copy(view.bytes.extracting(VirtioNetHeader.length..<view.byteCount)))
+    }
+
+    private static func copy(_ view: RawSpan) -> [UInt8] {
         var copy: [UInt8] = []
         copy.reserveCapacity(view.byteCount)
-        for offset in VirtioNetHeader.length..<view.byteCount { copy.append(view.load8(offset)) }
-        return (header, copy)
+        for offset in 0..<view.byteCount { copy.append(view.load8(offset)) }
+        return copy
     }
 
     /// What is wrong with the counts of the packets: `in = forward + pass + local + reject + drop + answer + held`.

@@ -101,6 +101,18 @@ package struct Configuration: Sendable {
     package struct DatapathSettings: Sendable {
         /// Whether super-packets and partial checksums pass as they are (segmentation offload).
         package var offload = true
+        /// Whether a worker keeps asking for packets before it sleeps.
+        package var polling = Polling.adaptive
+    }
+
+    /// Whether a worker keeps asking for packets before it sleeps.
+    package enum Polling: String, Sendable, CaseIterable {
+        /// For some microseconds after a packet, as long as the next one mostly comes within them.
+        case adaptive
+        /// Always: a processor for each worker, and the least delay.
+        case always
+        /// Never.
+        case off
     }
 
     /// A TUN that the daemon makes.

@@ -86,6 +86,7 @@ package enum ConfigurationReader {
         root.section("conntrack") { decodeConntrack($0, into: &configuration.conntrack) }
         root.section("datapath") { datapath in
             datapath.bool("offload") { configuration.datapath.offload = $0 }
+            datapath.word("polling", Configuration.Polling.self) { configuration.datapath.polling = $0 }
         }
         root.sections("interfaces") { section in
             var interface = Configuration.Interface()

@@ -119,6 +119,7 @@ package final class Daemon: ServiceLifecycle.Service {
                     mailbox: mailbox,
                     requests: requests,
                     stop: stop,
+                    polling: cluster.configuration.datapath.polling,
                     logger: logger
                 )
             )

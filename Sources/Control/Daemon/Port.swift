@@ -1,3 +1,4 @@
+internal import Datapath
 internal import Devices
 internal import Services
 internal import Wire
@@ -15,6 +16,10 @@ final class Port {
     var bytesWritten: UInt64 = 0
     /// Frames that the kernel did not take.
     var framesLost: UInt64 = 0
+    /// What the kernel of the other side can take apart again.
+    var coalescing: Coalescer.Kinds
+    /// How many times in a row there was one frame only: see `Worker.read`.
+    var singles = 0
     /// Whether the interface was deleted under the daemon.
     var isGone = false
     /// Whether the interface outlives this process, however it ends.
@@ -24,6 +29,19 @@ final class Port {
         self.label = label
         self.queue = queue
         self.isPersistent = isPersistent
+        coalescing = []
+        if self.queue.offloads.contains(.tcp4) { coalescing.insert(.tcp) }
+        if self.queue.offloads.contains(.udp) { coalescing.insert(.udp) }
+    }
+
+    /// Counts frames that were given to the kernel.
+    func count(_ result: WriteResult, frames: Int, bytes: Int) {
+        guard result == .sent else {
+            framesLost &+= UInt64(frames)
+            return
+        }
+        framesWritten &+= UInt64(frames)
+        bytesWritten &+= UInt64(bytes)
     }
 
     /// Lets the interface outlive this process.

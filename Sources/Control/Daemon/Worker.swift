@@ -14,16 +14,21 @@ internal import Wire
 /// without flows sleeps.
 package struct Worker: ~Copyable {
     var pipeline: Pipeline
-    private var batch: Batch
+    var batch: Batch
     let ports: [Port]
-    private var recorder: TraceRecorder?
+    var recorder: TraceRecorder?
     private let mailbox: Mailbox
     let requests: WorkerRequests
     private var seenGeneration: UInt64 = 0
     /// The number of the next packet; each segment of a super-packet has one of its own.
-    private var nextNumber: UInt64 = 1
+    var nextNumber: UInt64 = 1
     private let stop: StopSignal
-    private let logger: Logger
+    let logger: Logger
+
+    var coalescer = Coalescer()
+    /// The parts of what is written together: headers, then payloads.
+    var parts = GatherList(capacity: Coalescer.limit + 1)
+    private var polling: Polling
 
     private static let stopToken = UInt64.max
     private static let mailToken = UInt64.max - 1
@@ -38,8 +43,10 @@ package struct Worker: ~Copyable {
         mailbox: Mailbox,
         requests: WorkerRequests,
         stop: StopSignal,
+        polling: Configuration.Polling = .adaptive,
         logger: Logger
     ) {
+        self.polling = Polling(polling)
         batch = Batch(keepsPreimages: recorder != nil)
         self.pipeline = pipeline
         self.ports = ports
@@ -70,8 +77,8 @@ package struct Worker: ~Copyable {
         var isBusy = false
         while !stop.isRaised && (ports.isEmpty || !ports.allSatisfy(\.isGone)) {
             // While there is work the ports are asked again after each batch, so that none waits for another.
-            let hasWork = isBusy || pipeline.isReconciling
-            let events = try epoll.wait(milliseconds: hasWork ? 0 : pipeline.flows.count > 0 ? 1000 : nil)
+            let rest: Int32? = pipeline.isReconciling ? 0 : pipeline.flows.count > 0 ? 1000 : nil
+            let events = try polling.wait(&epoll, atMost: rest, afterWork: isBusy)
             batch.clear()
             turn &+= 1
             let share = max(Batch.maximumCount / max(events, 1), 1)
@@ -87,89 +94,12 @@ package struct Worker: ~Copyable {
             if let table = mailbox.exchange(pipeline.services, since: &seenGeneration) {
                 pipeline.replaceServices(table)
             }
-            if isBusy { try processBatch() }
+            let now = UInt64(monotonicNanoseconds())
+            if isBusy { try processBatch(now: now) }
             pipeline.reconcile(budget: Self.reconcileSlice)
-            pipeline.expire(now: UInt64(monotonicNanoseconds()))
+            pipeline.expire(now: now)
             if let question = requests.next() { question(&self) }
         }
-    }
-
-    /// Adds frames of a port to the batch, as long as there are any and both have room.
-    private mutating func read(_ port: Port, _ number: Int, atMost share: Int) throws(SystemError) {
-        var left = share
-        while left > 0 && batch.count < Batch.maximumCount {
-            left -= 1
-            let result: ReadResult
-            do {
-                var buffer = batch.frames.buffer(batch.count, header: VirtioNetHeader.length)
-                result = try port.queue.read(into: &buffer)
-            }
-            switch result {
-            case .frame(let length):
-                append(length, from: port, number)
-            case .empty, .down:
-                return
-            case .gone:
-                port.isGone = true
-                logger.warning("interface \(port.label) was deleted")
-                return
-            }
-        }
-    }
-
-    /// Adds the frame that was read to the batch: `length` bytes, its header included.
-    private mutating func append(_ length: Int, from port: Port, _ number: Int) {
-        port.framesRead += 1
-        var packet = Packet()
-        packet.length = Int32(truncatingIfNeeded: max(length - VirtioNetHeader.length, 0))
-        packet.wireLength = packet.length
-        port.bytesRead &+= UInt64(packet.length)
-        packet.ingress = UInt16(truncatingIfNeeded: number)
-        if length > VirtioNetHeader.length {
-            let header: VirtioNetHeader
-            do {
-                let bytes = batch.frames.frame(batch.count, length: 0, header: VirtioNetHeader.length)
-                header = VirtioNetHeader(bytes.bytes)
-            }
-            if !header.isPlain {
-                var frame = batch.frames.frame(batch.count, length: Int(packet.length))
-                packet.accept(header, &frame)
-            }
-        }
-        _ = batch.append(packet)
-    }
-
-    private mutating func processBatch() throws(SystemError) {
-        let now = UInt64(monotonicNanoseconds())
-        let time = realtimeNanoseconds()
-        for index in 0..<batch.count {
-            batch.packets[index].number = nextNumber
-            nextNumber &+= UInt64(truncatingIfNeeded: batch.packets[index].segmentCount)
-            batch.packets[index].now = now
-            batch.packets[index].time = time
-        }
-        pipeline.process(&batch)
-        for index in 0..<batch.emissionCount { try write(batch.emissions[index]) }
-        recorder?.record(batch)
-        if recorder?.hasFailed ?? false {
-            logger.error("the trace cannot be written any more; traffic goes on without it")
-            recorder = nil
-        }
-    }
-
-    private mutating func write(_ emission: Emission) throws(SystemError) {
-        let port = ports[Int(emission.egress)]
-        let result: WriteResult
-        do {
-            let bytes = batch.framedBytes(of: emission)
-            result = try port.queue.write(bytes.bytes)
-        }
-        guard result == .sent else {
-            port.framesLost += 1
-            return
-        }
-        port.framesWritten += 1
-        port.bytesWritten &+= UInt64(emission.length)
     }
 
     /// Gives up the recorder, so that its trace can be finished; call it after `run`.

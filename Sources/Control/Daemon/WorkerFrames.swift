@@ -1,0 +1,128 @@
+internal import Datapath
+internal import Devices
+internal import Logging
+internal import Tables
+internal import Wire
+
+// The worker's way with frames: from the queues into a batch, and from the batch to the queues.
+
+extension Worker {
+    /// Adds frames of a port to the batch, as long as there are any and both have room.
+    mutating func read(_ port: Port, _ number: Int, atMost share: Int) throws(SystemError) {
+        // Where frames come one by one, it is not asked each time whether there is another: epoll would tell again.
+        let isAsked = port.singles < 2 || port.singles & 7 == 7
+        var count = 0
+        while count < share && batch.count < Batch.maximumCount {
+            if count == 1 && !isAsked { break }
+            let result: ReadResult
+            do {
+                var buffer = batch.frames.buffer(batch.count, header: VirtioNetHeader.length)
+                result = try port.queue.read(into: &buffer)
+            }
+            if case .frame(let length) = result {
+                append(length, from: port, number)
+                count += 1
+                continue
+            }
+            if result == .gone {
+                port.isGone = true
+                logger.warning("interface \(port.label) was deleted")
+            }
+            break
+        }
+        port.singles = count == 1 ? port.singles &+ 1 : 0
+    }
+
+    /// Adds the frame that was read to the batch: `length` bytes, its header included.
+    private mutating func append(_ length: Int, from port: Port, _ number: Int) {
+        port.framesRead += 1
+        var packet = Packet()
+        packet.length = Int32(truncatingIfNeeded: max(length - VirtioNetHeader.length, 0))
+        packet.wireLength = packet.length
+        port.bytesRead &+= UInt64(packet.length)
+        packet.ingress = UInt16(truncatingIfNeeded: number)
+        if length > VirtioNetHeader.length {
+            let header: VirtioNetHeader
+            do {
+                let bytes = batch.frames.frame(batch.count, length: 0, header: VirtioNetHeader.length)
+                header = VirtioNetHeader(bytes.bytes)
+            }
+            if !header.isPlain {
+                var frame = batch.frames.frame(batch.count, length: Int(packet.length))
+                packet.accept(header, &frame)
+            }
+        }
+        _ = batch.append(packet)
+    }
+
+    /// Lets the pipeline decide about a batch, and sends what leaves; `now` is the time of the clock of timers.
+    mutating func processBatch(now: UInt64) throws(SystemError) {
+        let time = realtimeNanoseconds()
+        for index in 0..<batch.count {
+            batch.packets[index].number = nextNumber
+            nextNumber &+= UInt64(truncatingIfNeeded: batch.packets[index].segmentCount)
+            batch.packets[index].now = now
+            batch.packets[index].time = time
+        }
+        pipeline.process(&batch)
+        var next = 0
+        while next < batch.emissionCount {
+            let kinds = ports[Int(batch.emissions[next].egress)].coalescing
+            let count = kinds.isEmpty ? 1 : coalescer.gather(from: next, batch, kinds)
+            if count == 1 {
+                try write(batch.emissions[next])
+            } else {
+                try writeTogether(next..<next + count)
+            }
+            next += count
+        }
+        recorder?.record(batch)
+        if recorder?.hasFailed ?? false {
+            logger.error("the trace cannot be written any more; traffic goes on without it")
+            recorder = nil
+        }
+    }
+
+    private mutating func write(_ emission: Emission) throws(SystemError) {
+        let port = ports[Int(emission.egress)]
+        let result: WriteResult
+        do {
+            let bytes = batch.framedBytes(of: emission)
+            result = try port.queue.write(bytes.bytes)
+        }
+        port.count(result, frames: 1, bytes: Int(emission.length))
+    }
+
+    /// Writes emissions that the coalescer has put together as one.
+    private mutating func writeTogether(_ range: Range<Int>) throws(SystemError) {
+        let port = ports[Int(batch.emissions[range.lowerBound].egress)]
+        let bytes = Self.collect(&parts, coalescer, batch, range)
+        let result = try port.queue.write(parts)
+        guard result == .refused else {
+            port.count(result, frames: range.count, bytes: bytes)
+            return
+        }
+        // The kernel would not have it so, and will not have the next one.
+        port.coalescing = []
+        for number in range { try write(batch.emissions[number]) }
+    }
+
+    /// Puts headers and payloads into the list of parts; returns how many bytes the packets have.
+    private static func collect(
+        _ parts: inout GatherList,
+        _ coalescer: borrowing Coalescer,
+        _ batch: borrowing Batch,
+        _ range: Range<Int>
+    ) -> Int {
+        var bytes = 0
+        parts.clear()
+        // Safe: headers and frames stay where they are until the next batch.
+        unsafe parts.append(coalescer.headerBytes())
+        for number in range {
+            let emission = batch.emissions[number]
+            unsafe parts.append(batch.payload(of: emission, behind: coalescer.headerLength))
+            bytes += Int(emission.length)
+        }
+        return bytes
+    }
+}
