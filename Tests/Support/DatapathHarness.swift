@@ -144,27 +144,25 @@ package final class DatapathHarness {
         batch.clear()
         for feed in feeds { append(feed) }
         pipeline.process(&batch)
-        var alone: [SentPacket] = []
+        let alone = (0..<batch.emissionCount).map { sent(batch.emissions[$0]) }
         var together: [SentPacket] = []
-        var coalescer = Coalescer()
-        var next = 0
-        while next < batch.emissionCount {
-            let count = coalescer.gather(from: next, batch, kinds)
-            let first = alone.count
-            for number in next..<next + count { alone.append(sent(batch.emissions[number])) }
-            if count == 1 {
-                together.append(alone[first])
-            } else {
-                var one = alone[first]
+        var coalescer = Coalescer([Coalescer.Kinds](repeating: kinds, count: interfaces.interfaces.count))
+        coalescer.plan(batch)
+        for group in 0..<coalescer.groupCount {
+            let first = coalescer.first(group)
+            var one = alone[first]
+            if coalescer.count(group) > 1 {
+                coalescer.makeHeaders(group, batch)
                 let headers = Self.copy(coalescer.headerBytes())
                 one.header = withBytes(of: headers) { VirtioNetHeader($0) }
                 one.bytes = Array(headers[VirtioNetHeader.length...])
-                for number in next..<next + count {
+                var next: Int? = first
+                while let number = next {
                     one.bytes += Self.copy(batch.payload(of: batch.emissions[number], behind: coalescer.headerLength))
+                    next = coalescer.next(number)
                 }
-                together.append(one)
             }
-            next += count
+            together.append(one)
         }
         return (alone, together)
     }

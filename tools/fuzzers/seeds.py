@@ -49,6 +49,10 @@ def seeds():
     if name == "pipeline":
         for path in sorted(captures.glob("*/capture.pcap")):
             yield b"".join(struct.pack("<HB", len(one), 1) + one for one in packets(path))[:LIMIT]
+    elif name == "offload":
+        for path in sorted(captures.glob("*/capture.pcap")):
+            for size in (0, 8, 100):
+                yield b"".join(struct.pack("<HH", len(one), size) + one for one in packets(path))[:LIMIT]
     elif name == "captures":
         for path in sorted(captures.glob("*/capture.pcap")):
             yield path.read_bytes()[:LIMIT]

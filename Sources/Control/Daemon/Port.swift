@@ -17,7 +17,7 @@ final class Port {
     /// Frames that the kernel did not take.
     var framesLost: UInt64 = 0
     /// What the kernel of the other side can take apart again.
-    var coalescing: Coalescer.Kinds
+    let coalescing: Coalescer.Kinds
     /// How many times in a row there was one frame only: see `Worker.read`.
     var singles = 0
     /// Whether the interface was deleted under the daemon.
@@ -27,11 +27,12 @@ final class Port {
 
     init(label: String, queue: consuming TunQueue, isPersistent: Bool) {
         self.label = label
-        self.queue = queue
         self.isPersistent = isPersistent
-        coalescing = []
-        if self.queue.offloads.contains(.tcp4) { coalescing.insert(.tcp) }
-        if self.queue.offloads.contains(.udp) { coalescing.insert(.udp) }
+        var kinds: Coalescer.Kinds = []
+        if queue.offloads.contains(.tcp4) { kinds.insert(.tcp) }
+        if queue.offloads.contains(.udp) { kinds.insert(.udp) }
+        coalescing = kinds
+        self.queue = queue
     }
 
     /// Counts frames that were given to the kernel.

@@ -25,7 +25,7 @@ package struct Worker: ~Copyable {
     private let stop: StopSignal
     let logger: Logger
 
-    var coalescer = Coalescer()
+    var coalescer: Coalescer
     /// The parts of what is written together: headers, then payloads.
     var parts = GatherList(capacity: Coalescer.limit + 1)
     private var polling: Polling
@@ -47,6 +47,7 @@ package struct Worker: ~Copyable {
         logger: Logger
     ) {
         self.polling = Polling(polling)
+        coalescer = Coalescer(ports.map(\.coalescing))
         batch = Batch(keepsPreimages: recorder != nil)
         self.pipeline = pipeline
         self.ports = ports

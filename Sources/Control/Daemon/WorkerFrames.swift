@@ -7,12 +7,18 @@ internal import Wire
 // The worker's way with frames: from the queues into a batch, and from the batch to the queues.
 
 extension Worker {
+    /// How many bytes of a port are read in a turn before others have theirs.
+    private static let bytesPerTurn: UInt64 = 128 * 1024
+
     /// Adds frames of a port to the batch, as long as there are any and both have room.
+    ///
+    /// It stops after some bytes: super-packets that are written soon are still in the processor's cache.
     mutating func read(_ port: Port, _ number: Int, atMost share: Int) throws(SystemError) {
         // Where frames come one by one, it is not asked each time whether there is another: epoll would tell again.
         let isAsked = port.singles < 2 || port.singles & 7 == 7
         var count = 0
-        while count < share && batch.count < Batch.maximumCount {
+        let limit = port.bytesRead &+ Self.bytesPerTurn
+        while count < share && batch.count < Batch.maximumCount && port.bytesRead < limit {
             if count == 1 && !isAsked { break }
             let result: ReadResult
             do {
@@ -65,21 +71,27 @@ extension Worker {
             batch.packets[index].time = time
         }
         pipeline.process(&batch)
-        var next = 0
-        while next < batch.emissionCount {
-            let kinds = ports[Int(batch.emissions[next].egress)].coalescing
-            let count = kinds.isEmpty ? 1 : coalescer.gather(from: next, batch, kinds)
-            if count == 1 {
-                try write(batch.emissions[next])
-            } else {
-                try writeTogether(next..<next + count)
-            }
-            next += count
-        }
+        try writeAll()
         recorder?.record(batch)
         if recorder?.hasFailed ?? false {
             logger.error("the trace cannot be written any more; traffic goes on without it")
             recorder = nil
+        }
+    }
+
+    /// Sends what leaves: what belongs together at once.
+    private mutating func writeAll() throws(SystemError) {
+        guard batch.emissionCount > 1, batch.emissionCount <= Coalescer.planLimit else {
+            for index in 0..<batch.emissionCount { try write(batch.emissions[index]) }
+            return
+        }
+        coalescer.plan(batch)
+        for group in 0..<coalescer.groupCount {
+            if coalescer.count(group) == 1 {
+                try write(batch.emissions[coalescer.first(group)])
+            } else {
+                try writeTogether(group)
+            }
         }
     }
 
@@ -93,18 +105,24 @@ extension Worker {
         port.count(result, frames: 1, bytes: Int(emission.length))
     }
 
-    /// Writes emissions that the coalescer has put together as one.
-    private mutating func writeTogether(_ range: Range<Int>) throws(SystemError) {
-        let port = ports[Int(batch.emissions[range.lowerBound].egress)]
-        let bytes = Self.collect(&parts, coalescer, batch, range)
-        let result = try port.queue.write(parts)
+    /// Writes a group of emissions as one.
+    private mutating func writeTogether(_ group: Int) throws(SystemError) {
+        let first = coalescer.first(group)
+        let egress = Int(batch.emissions[first].egress)
+        coalescer.makeHeaders(group, batch)
+        let bytes = Self.collect(&parts, coalescer, batch, first)
+        let result = try ports[egress].queue.write(parts)
         guard result == .refused else {
-            port.count(result, frames: range.count, bytes: bytes)
+            ports[egress].count(result, frames: coalescer.count(group), bytes: bytes)
             return
         }
         // The kernel would not have it so, and will not have the next one.
-        port.coalescing = []
-        for number in range { try write(batch.emissions[number]) }
+        coalescer.kinds[egress] = []
+        var next: Int? = first
+        while let number = next {
+            try write(batch.emissions[number])
+            next = coalescer.next(number)
+        }
     }
 
     /// Puts headers and payloads into the list of parts; returns how many bytes the packets have.
@@ -112,16 +130,18 @@ extension Worker {
         _ parts: inout GatherList,
         _ coalescer: borrowing Coalescer,
         _ batch: borrowing Batch,
-        _ range: Range<Int>
+        _ first: Int
     ) -> Int {
         var bytes = 0
         parts.clear()
         // Safe: headers and frames stay where they are until the next batch.
         unsafe parts.append(coalescer.headerBytes())
-        for number in range {
+        var next: Int? = first
+        while let number = next {
             let emission = batch.emissions[number]
             unsafe parts.append(batch.payload(of: emission, behind: coalescer.headerLength))
             bytes += Int(emission.length)
+            next = coalescer.next(number)
         }
         return bytes
     }
