@@ -133,8 +133,8 @@ class Session:
             elif side.backend and side.backend[0] == talk.client[0] and side.outer[0] == talk.client[0]:
                 if talk.client[0].startswith("10.244.0."):
                     problems.append(f"{name}: a pod of this node is its own backend, and sees itself as the client")
-            if side.outer:
-                # Two conversations with one reply tuple could not be told apart.
+            if side.outer and any(one.opens for one in talk.steps):
+                # Two conversations with one reply tuple could not be told apart; a segment of none is no conversation.
                 owner = self.tuples.setdefault((name, talk.protocol, side.outer, side.backend), talk.number)
                 if owner != talk.number:
                     problems.append(f"{name}: two conversations share a reply tuple")
