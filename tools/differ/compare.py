@@ -52,7 +52,8 @@ def learn(talk, step, side, outputs, packets):
     for _, data in outputs:
         packet = Packet(data)
         if is_generated(data, packets):
-            if packet.destination == talk.client[0]:
+            # A server may have the address of its client.
+            if step.origin != "server" and packet.destination == talk.client[0]:
                 side.to_client = None
             continue
         if step.origin == "server" and packet.protocol != ICMP:
