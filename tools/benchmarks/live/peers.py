@@ -184,6 +184,8 @@ class Culvert(Peer):
         interface = "  - {label: %s, name: eth0, netns: %s, address: %s/32, routes: [0.0.0.0/0]}\n"
         with open(configuration, "w") as file:
             file.write("node: {name: node-a, addresses: [%s]}\n" % NODE)
+            # Another daemon of this machine keeps its socket.
+            file.write("socket: none\n")
             file.write("cluster: {podCIDR: 10.244.0.0/16, serviceCIDR: 10.96.0.0/16}\ninterfaces:\n")
             file.write(interface % ("client", self.space("client"), CLIENT))
             file.write(interface % ("server", self.space("server"), SERVER))
