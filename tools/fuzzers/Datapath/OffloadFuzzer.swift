@@ -128,7 +128,8 @@ enum OffloadFuzzer {
         precondition(unsafe count == coalescer.count(group), "a group has another number of packets")
         let bytes = unsafe coalescer.headerBytes()
         let total = Int(bytes.loadBE16(VirtioNetHeader.length + 2))
-        precondition(total == unsafe coalescer.headerLength + parts, "what is put together has another length")
+        let expected = unsafe coalescer.headerLength + parts
+        precondition(total == expected, "what is put together has another length")
         checkHeader(VirtioNetHeader(bytes), length: total)
     }
 

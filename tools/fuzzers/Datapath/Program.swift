@@ -4,8 +4,8 @@ internal import FuzzSupport
 @_cdecl("LLVMFuzzerInitialize")
 public func initialize(_ count: UnsafeMutableRawPointer?, _ arguments: UnsafeMutableRawPointer?) -> CInt {
     FuzzProgram.choose(from: [
-        "pipeline": PacketFuzzer.run, "offload": OffloadFuzzer.run, "sequences": SequenceFuzzer.run, "names": NameFuzzer.run,
-        "state": StateFuzzer.run,
+        "pipeline": PacketFuzzer.run, "offload": OffloadFuzzer.run, "sequences": SequenceFuzzer.run,
+        "names": NameFuzzer.run, "state": StateFuzzer.run,
     ])
     return 0
 }
