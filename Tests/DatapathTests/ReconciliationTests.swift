@@ -103,22 +103,6 @@ struct ReconciliationTests {
         #expect(harness.send(tcp(W.client, 40000, to: address, 80, .ack), at: 1).verdict == .pass)
     }
 
-    @Test("datagrams that the node itself has answered are the Service's when it comes")
-    func answeredByNode() {
-        let harness = DatapathHarness()
-        harness.reload(
-            Self.rules { rules in rules.frontends.removeAll { $0.kind == .nodePort && $0.transport == .udp } }
-        )
-        let question = udp(W.outside, 500, to: W.node, 30053)
-        #expect(harness.send(question).verdict == .local)
-        #expect(harness.send(udp(W.node, 30053, to: W.outside, 500), from: W.host).verdict == .pass)
-        #expect(harness.send(question).summary == "local - reply")
-        harness.reload(World().rules)
-        let treatment = harness.send(question)
-        #expect(treatment.summary == "forward - new")
-        #expect(treatment.packet.backend.address == W.backend)
-    }
-
     @Test("TCP stays with an endpoint that is gone, and with a Service that is gone")
     func connectionsStay() {
         for rules in [Self.endpoints("default/web:http"), Self.rules { $0.frontends = [] }] {

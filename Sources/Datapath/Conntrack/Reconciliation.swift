@@ -8,8 +8,8 @@ internal import Wire
 // A flow goes when a new one with the same tuple would be treated in another way that matters:
 //
 // - UDP to a frontend, whose backend does not serve it any more: the endpoint is gone or has another port, there is none
-//   left, or the flow was plain traffic before the Service came, in either direction (pkg/proxy/conntrack/cleanup.go; unlike
-//   there, a Service without endpoints is no exception);
+//   left, or the flow was plain traffic before the Service came (pkg/proxy/conntrack/cleanup.go; unlike there, a Service
+//   without endpoints is no exception);
 // - UDP to what was a frontend and is none any more: the Service is gone, or it has another port or address;
 // - a TCP connection that was passed on before its Service existed and got no answer: its SYN comes again, for the Service.
 //
@@ -84,7 +84,7 @@ extension Pipeline {
         let kind = flows.flows[number].frontend
         let frontend = services.frontend(destination, port, transport)
         if kind == .none {
-            guard frontend != nil else { return transport == .udp && isAnswerFromFrontend(number) }
+            guard frontend != nil else { return false }
             return transport == .udp || flows.flows[number].state == .synSent
         }
         var condition: KnownEndpoints.Condition = []
@@ -99,14 +99,6 @@ extension Pipeline {
         }
         if transport == .udp { return !condition.contains(.serving) }
         return configuration.resetsDeletedEndpoints && isToBeReset(number, isPresent: condition.contains(.present))
-    }
-
-    /// Whether a datagram that was passed on came from what is a Service's now.
-    ///
-    /// What is for the node itself is not tracked: a flow began with its answer.
-    private func isAnswerFromFrontend(_ number: UInt32) -> Bool {
-        let original = flows.flows[number].original
-        return services.frontend(original.source, original.sourcePort, .udp) != nil
     }
 
     /// Marks a connection whose endpoint is gone; one that is hardly begun goes at once, so that its SYN finds another.

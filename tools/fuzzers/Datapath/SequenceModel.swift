@@ -68,11 +68,7 @@ struct SequenceModel {
     mutating func keep(_ cluster: SequenceCluster) {
         flows = flows.filter { key, flow in
             let endpoints = cluster.endpoints(key.tuple.destination, key.tuple.destinationPort, key.transport)
-            guard let endpoints else {
-                // What came from a frontend was the node's own answer, and its flow is the Service's now.
-                return key.transport == .tcp
-                    || !flow.isService && cluster.endpoints(key.tuple.source, key.tuple.sourcePort, .udp) == nil
-            }
+            guard let endpoints else { return !flow.isService || key.transport == .tcp }
             let backend = FlowEndpoint(address: flow.translated.destination, port: flow.translated.destinationPort)
             return flow.isService && (key.transport == .tcp || endpoints.contains(backend))
         }
