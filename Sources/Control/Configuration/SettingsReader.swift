@@ -56,7 +56,9 @@ final class SettingsReader {
             }
         }
 
-        private func place(_ key: String) -> String { path.isEmpty ? key : "\(path).\(key)" }
+        private func place(_ key: String) -> String {
+            path.isEmpty ? Quoting.bare(key) : "\(path).\(Quoting.bare(key))"
+        }
 
         private func value(_ key: String) -> Yams.Node? {
             known.append(key)

@@ -1,7 +1,7 @@
-/// How texts from a manifest stand in messages: escaped and cut, so that no input can forge or flood a terminal.
-enum Quoting {
+/// How texts from a manifest or a configuration stand in messages: escaped and cut, so that no input can forge or flood a terminal.
+package enum Quoting {
     /// The text with control characters escaped and its end cut off.
-    static func bare(_ text: String) -> String {
+    package static func bare(_ text: String) -> String {
         var result = ""
         var length = 0
         for scalar in text.unicodeScalars {
