@@ -23,7 +23,7 @@ struct ConfigurationFaultTests {
         FaultCase("? [a]\n: 1", "has a key that is no plain word"),
         // Found by a fuzzer: the key of a log line that somebody else writes.
         FaultCase("\"a\\nculvert: b\": 1", "a\\nculvert: b: is no setting"),
-        FaultCase("proxy: {\"a\\e[2J\": 1}", "proxy.a\\u{001B}[2J: is no setting"),
+        FaultCase("proxy: {\"a\\e[2J\": 1}", "proxy.a\\u{1B}[2J: is no setting"),
         FaultCase("cluster: {? {a: b} : 1}", "cluster: has a key that is no plain word"),
     ])
     func unknownKeys(_ wrong: FaultCase) { #expect(faults(with: wrong.text) == wrong.faults) }
