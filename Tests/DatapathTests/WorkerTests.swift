@@ -98,19 +98,23 @@ struct WorkerTests {
         }
     }
 
-    private static func client(_ worker: Int) -> IPv4Address { IPv4Address(10, 244, 3, UInt8(worker)) }
-
-    @Test("Connections of their own and common ones, opened, used and closed side by side")
-    func connections() {
+    private static func makePipeline() -> SharedPipeline {
         let world = World()
-        let pipeline = SharedPipeline(
+        return SharedPipeline(
             Pipeline(
                 world.configuration,
                 interfaces: InterfaceTable(world.interfaces),
                 services: ServiceTable(world.rules, seed: 1)
             ),
-            workers: Self.workers
+            workers: workers
         )
+    }
+
+    private static func client(_ worker: Int) -> IPv4Address { IPv4Address(10, 244, 3, UInt8(worker)) }
+
+    @Test("Connections of their own and common ones, opened, used and closed side by side")
+    func connections() {
+        let pipeline = Self.makePipeline()
         let findings = Findings()
         let commonPorts = Array(20000..<20000 + Self.common)
         var opener = Hand(0, pipeline)
@@ -156,15 +160,7 @@ struct WorkerTests {
 
     @Test("Packets of the common connections are all counted, whoever had them")
     func counts() {
-        let world = World()
-        let pipeline = SharedPipeline(
-            Pipeline(
-                world.configuration,
-                interfaces: InterfaceTable(world.interfaces),
-                services: ServiceTable(world.rules, seed: 1)
-            ),
-            workers: Self.workers
-        )
+        let pipeline = Self.makePipeline()
         let port: [UInt16] = [20000]
         let findings = Findings()
         var opener = Hand(0, pipeline)

@@ -32,18 +32,8 @@ extension TraceRecorder {
         let kept = min(length, Batch.preimageLength)
         workspace.copy(from: batch.preimages, number, 0..<kept, to: 0, at: 0)
         let tail = batch.frames.bytes(number, length: length).extracting(kept..<length)
-        complete(kept, tail)
-        output.append(
-            number,
-            batch.packets,
-            point: point,
-            direction: .inbound,
-            packetID: batch.packets[number].number,
-            workspace: workspace,
-            kept: kept,
-            tail: tail,
-            isLast: isLast
-        )
+        let packetID = batch.packets[number].number
+        recordCompleted(number, batch, kept, tail, .inbound, point: point, packetID: packetID, isLast: isLast)
     }
 
     /// Records a packet as it left in its frame, with its checksum completed.
@@ -52,23 +42,36 @@ extension TraceRecorder {
         let kept = min(length, Batch.preimageLength)
         workspace.copy(from: batch.frames, number, 0..<kept, to: 0, at: 0)
         let tail = batch.frames.bytes(number, length: length).extracting(kept..<length)
-        complete(kept, tail)
+        let (point, packetID) = (emission.egress * 2 + 1, emission.packetNumber)
+        recordCompleted(number, batch, kept, tail, .outbound, point: point, packetID: packetID, isLast: true)
+    }
+
+    /// Completes the checksum of a packet, whose first `kept` bytes are in the workspace, and records it.
+    private mutating func recordCompleted(
+        _ number: Int,
+        _ batch: borrowing Batch,
+        _ kept: Int,
+        _ tail: RawSpan,
+        _ direction: TraceDirection,
+        point: UInt16,
+        packetID: UInt64,
+        isLast: Bool
+    ) {
+        do {
+            var head = workspace.frame(0, length: kept)
+            PartialChecksum.complete(&head, followedBy: tail)
+        }
         output.append(
             number,
             batch.packets,
-            point: emission.egress * 2 + 1,
-            direction: .outbound,
-            packetID: emission.packetNumber,
+            point: point,
+            direction: direction,
+            packetID: packetID,
             workspace: workspace,
             kept: kept,
             tail: tail,
-            isLast: true
+            isLast: isLast
         )
-    }
-
-    private mutating func complete(_ kept: Int, _ tail: RawSpan) {
-        var head = workspace.frame(0, length: kept)
-        PartialChecksum.complete(&head, followedBy: tail)
     }
 
     // MARK: Super-packets
