@@ -166,6 +166,8 @@ package final class ServiceTable: Sendable {
     }
 
     /// The same, where `likely`, the number of a frontend or `FrontendHint.none`, probably is the one.
+    ///
+    /// With several workers it may be of the table before: another one may have taken in the next between hint and question.
     @inline(__always) func frontend(
         _ address: IPv4Address,
         _ port: UInt16,
@@ -173,7 +175,7 @@ package final class ServiceTable: Sendable {
         likely: FrontendHint
     ) -> UInt32? {
         let key = Self.key(address, port, transport)
-        if let number = likely.number, frontends[number].key == key { return number }
+        if let number = likely.number, Int(number) < frontends.count, frontends[number].key == key { return number }
         return frontendIndex.lookup(key)
     }
 
