@@ -187,9 +187,12 @@ struct WorkerTests {
     func rules() {
         let pipeline = Self.makePipeline()
         let findings = Findings()
-        let whole = World().rules
+        var whole = World().rules
         var few = whole
         few.frontends = whole.frontends.filter { $0.address == World.vip && $0.transport == .tcp }
+        // The last of many is the only one of few.
+        whole.frontends.removeAll { $0.address == World.vip && $0.transport == .tcp }
+        whole.frontends += few.frontends
         let tables = [few, whole].map { ServiceTable($0, seed: 1) }
         DispatchQueue.concurrentPerform(iterations: 2) { worker in
             guard worker == 1 else {
