@@ -183,33 +183,15 @@ struct WorkerTests {
         #expect(counts.replyPackets == UInt32(500 * Self.workers + 1))
     }
 
-    @Test("Rules that come between two workers' looks at them, with fewer frontends")
-    func rules() {
-        let pipeline = Self.makePipeline()
-        let findings = Findings()
-        var whole = World().rules
-        var few = whole
-        few.frontends = whole.frontends.filter { $0.address == World.vip && $0.transport == .tcp }
-        // The last of many is the only one of few.
-        whole.frontends.removeAll { $0.address == World.vip && $0.transport == .tcp }
-        whole.frontends += few.frontends
-        let tables = [few, whole].map { ServiceTable($0, seed: 1) }
-        DispatchQueue.concurrentPerform(iterations: 2) { worker in
-            guard worker == 1 else {
-                for turn in 0..<2000 { pipeline.exclusively { $0.replaceServices(tables[turn & 1]) } }
-                return
-            }
-            var hand = Hand(worker, pipeline)
-            for turn in 0..<Self.turns {
-                let ports = (0..<Self.connections).map { 30000 + UInt16(turn) * Self.connections + $0 }
-                hand.check(ports, .syn, fromClient: true, from: Self.client(worker))
-                hand.check(ports, [.syn, .ack], fromClient: false, from: Self.client(worker))
-                hand.check(ports, .ack, fromClient: true, from: Self.client(worker))
-                hand.check(ports, [.rst, .ack], fromClient: true, from: Self.client(worker))
-            }
-            findings.add(hand)
+    @Test("A frontend that was looked up in other rules is looked up again, be it beyond the end of these")
+    func frontendOfOtherRules() {
+        var rules = World().rules
+        rules.frontends = rules.frontends.filter { $0.address == World.vip && $0.transport == .tcp }
+        let table = ServiceTable(rules, seed: 1)
+        for number: UInt32 in [0, 1, 2, 1000, .max - 1] {
+            #expect(table.frontend(World.vip, 80, .tcp, likely: FrontendHint(number)) == 0)
+            #expect(table.frontend(World.vip, 81, .tcp, likely: FrontendHint(number)) == nil)
         }
-        #expect(findings.faults.prefix(3) == [])
     }
 
     @Test("The place of the lock is that of the deadline")

@@ -43,14 +43,14 @@ extension ServiceTable {
 }
 
 /// The number of a frontend that a packet probably asks for, to be confirmed.
-struct FrontendHint: BitwiseCopyable {
+package struct FrontendHint: BitwiseCopyable {
     /// The number and one; 0 for none.
     private var bits: UInt32 = 0
 
     static let none = FrontendHint()
 
     /// The frontend with a number.
-    init(_ number: UInt32) { bits = number &+ 1 }
+    package init(_ number: UInt32) { bits = number &+ 1 }
     private init() {}
 
     /// The number; nil for none.

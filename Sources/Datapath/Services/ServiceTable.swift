@@ -1,5 +1,5 @@
 internal import Tables
-internal import Wire
+package import Wire
 
 /// The compiled service rules: an immutable snapshot that new flows are balanced by.
 ///
@@ -168,7 +168,7 @@ package final class ServiceTable: Sendable {
     /// The same, where `likely`, the number of a frontend or `FrontendHint.none`, probably is the one.
     ///
     /// With several workers it may be of the table before: another one may have taken in the next between hint and question.
-    @inline(__always) func frontend(
+    @inline(__always) package func frontend(
         _ address: IPv4Address,
         _ port: UInt16,
         _ transport: TransportProtocol,
