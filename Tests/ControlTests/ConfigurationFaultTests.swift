@@ -82,6 +82,8 @@ struct ConfigurationFaultTests {
             "proxy: {maglevTableSize: 100}",
             "proxy.maglevTableSize: 100 is not one of 251 509 1021 2039 4093 8191 16381 32749 65521 131071"
         ),
+        FaultCase("datapath: {workers: 0}", #"datapath.workers: "0" is not a whole number from 1 to 64"#),
+        FaultCase("datapath: {workers: 65}", #"datapath.workers: "65" is not a whole number from 1 to 64"#),
         FaultCase("cluster: {dnsAddress: 10.96.0}", #"cluster.dnsAddress: "10.96.0" is not an IPv4 address"#),
         FaultCase("cluster: {dnsAddress: '::1'}", #"cluster.dnsAddress: "::1" is not an IPv4 address"#),
         FaultCase(

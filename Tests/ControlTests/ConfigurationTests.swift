@@ -66,9 +66,9 @@ struct ConfigurationTests {
         #expect(read.conntrack.timeouts.tcpEstablished == 86_400_000_000_000)
         #expect(read.conntrack.checksums == .verify)
         #expect(read.state == "/run/culvert")
-        #expect(read.datapath.offload && read.datapath.polling == .adaptive)
-        let other = try configuration("node: {name: a}\ndatapath: {offload: false, polling: off}").datapath
-        #expect(!other.offload && other.polling == .off)
+        #expect(read.datapath.offload && read.datapath.polling == .adaptive && read.datapath.workers == 1)
+        let other = try configuration("node: {name: a}\ndatapath: {offload: false, polling: off, workers: 64}").datapath
+        #expect(!other.offload && other.polling == .off && other.workers == 64)
     }
 
     @Test func theInterfacesOfTheSampleReadAsTheySay() throws {

@@ -16,7 +16,7 @@ final class TestDaemon: Sendable {
     let path: String
     let directory: String
     private let stop: StopSignal
-    private let worker: WorkerThread
+    private let workers: WorkerGroup
     private let server: ControlServer
     private let running: Task<Void, any Error>
     private let group: ServiceGroup
@@ -71,7 +71,7 @@ final class TestDaemon: Sendable {
         let socket = try ControlSocket(path: path)
         stop = try StopSignal()
         let requests = try WorkerRequests()
-        worker = try WorkerThread(
+        workers = try WorkerGroup(
             DatapathHarness.pipeline(pipeline, after: feeds),
             requests: requests,
             stop: stop,
@@ -93,8 +93,8 @@ final class TestDaemon: Sendable {
         )
         server = ControlServer(socket, context, idleSeconds: idleSeconds, logger: logger)
         group = ServiceGroup(configuration: .init(services: [.init(service: server)], logger: logger))
-        running = Task(executorPreference: ControlExecutor()) { [worker, group] in
-            async let ended = worker.run()
+        running = Task(executorPreference: ControlExecutor()) { [workers, group] in
+            async let ended = workers.run()
             try await group.run()
             _ = try await ended
         }

@@ -103,6 +103,11 @@ package struct Configuration: Sendable {
         package var offload = true
         /// Whether a worker keeps asking for packets before it sleeps.
         package var polling = Polling.adaptive
+        /// How many threads move packets, each with a queue of every interface.
+        package var workers = 1
+
+        /// The most workers there may be.
+        package static let workerLimit = 64
     }
 
     /// Whether a worker keeps asking for packets before it sleeps.

@@ -87,6 +87,9 @@ package enum ConfigurationReader {
         root.section("datapath") { datapath in
             datapath.bool("offload") { configuration.datapath.offload = $0 }
             datapath.word("polling", Configuration.Polling.self) { configuration.datapath.polling = $0 }
+            datapath.integer("workers", 1...Configuration.DatapathSettings.workerLimit) {
+                configuration.datapath.workers = $0
+            }
         }
         root.sections("interfaces") { section in
             var interface = Configuration.Interface()

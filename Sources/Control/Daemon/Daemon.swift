@@ -9,14 +9,14 @@ internal import ServiceLifecycle
 internal import Services
 internal import Wire
 
-/// The running datapath: interfaces in their namespaces, a worker, a trace.
+/// The running datapath: interfaces in their namespaces, workers, a trace.
 ///
 /// Theory of operation: `init` makes everything that can fail (interfaces, trace file) or nothing; `run` starts the
-/// worker's thread and waits for the end of it, which a graceful shutdown asks for. Without a state directory the interfaces
+/// workers' threads and waits for the end of them, which a graceful shutdown asks for. Without a state directory the interfaces
 /// belong to the descriptors of this process: however it ends, they go with it. With one they and the maps outlive a process
-/// that was killed, and the next daemon goes on with them. Beside the worker a second thread watches the manifests.
+/// that was killed, and the next daemon goes on with them. Beside the workers a thread watches the manifests.
 package final class Daemon: ServiceLifecycle.Service {
-    private let worker: WorkerThread
+    private let workers: WorkerGroup
     private let reloading: ReloadThread
     /// How reloads went.
     package let reloadStatus: ReloadStatus
@@ -67,17 +67,19 @@ package final class Daemon: ServiceLifecycle.Service {
             settings.state,
             logger
         )
-        var recorder: TraceRecorder?
+        var recorder: SharedRecorder?
         let names = ServicePortNames(cluster.registry.names)
         do {
             writer = try settings.trace.map { trace throws(CaptureError) in
                 try Self.makeWriter(trace, cluster, interfaces, names, settings.version)
             }
             if let trace = settings.trace, let producer = writer?.producer() {
-                recorder = TraceRecorder(
-                    producer: producer,
-                    interfaceCount: interfaces.interfaces.count,
-                    settings: trace
+                recorder = SharedRecorder(
+                    TraceRecorder(
+                        producer: producer,
+                        interfaceCount: interfaces.interfaces.count,
+                        settings: trace
+                    )
                 )
             }
         } catch {
@@ -111,17 +113,17 @@ package final class Daemon: ServiceLifecycle.Service {
                 healthChecks.update(HealthCheck.all(in: next.manifests, next.rules))
             }
             reloading = try ReloadThread(reloader, settings.manifests, mailbox: mailbox, logger: logger)
-            worker = WorkerThread(
-                Worker(
-                    pipeline,
-                    ports: ports,
+            workers = WorkerGroup(
+                WorkerSurroundings(
+                    shared: SharedPipeline(pipeline, workers: ports.count),
                     recorder: recorder,
                     mailbox: mailbox,
                     requests: requests,
                     stop: stop,
                     polling: cluster.configuration.datapath.polling,
                     logger: logger
-                )
+                ),
+                ports: ports
             )
         } catch {
             throw DaemonError(error)
@@ -129,6 +131,7 @@ package final class Daemon: ServiceLifecycle.Service {
         nameServer = try Self.makeNameServer(cluster, nameSource)
         let context = ControlContext(
             worker: requests,
+            interfaces: InterfaceCounters(ports),
             cluster: { current.value },
             version: settings.version,
             started: monotonicNanoseconds(),
@@ -225,7 +228,7 @@ package final class Daemon: ServiceLifecycle.Service {
         async let watching: Void = reloading.run()
         do {
             let summary = try await withGracefulShutdownHandler {
-                try await worker.run()
+                try await workers.run()
             } onGracefulShutdown: { [stop] in
                 stop.raise()
             }

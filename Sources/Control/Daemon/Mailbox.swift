@@ -2,7 +2,7 @@ internal import Datapath
 internal import Devices
 internal import Synchronization
 
-/// Hands compiled service tables from the control side to a worker.
+/// Hands compiled service tables from the control side to the first worker.
 ///
 /// Theory of operation: the newest table stands under a lock, and its generation in an atomic beside it. A worker
 /// compares the generation once per batch, which costs a load, and takes the lock only when it has changed; an event wakes
@@ -38,6 +38,9 @@ final class Mailbox: Sendable {
             return contents.retired
         }
     }
+
+    /// Whether a table came since the generation that the worker has seen.
+    func hasMail(since seen: UInt64) -> Bool { generation.load(ordering: .acquiring) != seen }
 
     /// The newest table in exchange for the present one, if one came since the generation that the worker has seen.
     func exchange(_ present: ServiceTable, since seen: inout UInt64) -> ServiceTable? {

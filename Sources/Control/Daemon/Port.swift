@@ -5,24 +5,20 @@ internal import Wire
 
 /// An open interface of the daemon: its queue, and what is counted of it.
 ///
-/// One worker uses it. A class, because a list of ports must be indexed by the number of the interface.
+/// One worker uses it; with several workers each has a port of every interface. A class, because a list of ports must be
+/// indexed by the number of the interface.
 final class Port {
     let label: String
     var queue: TunQueue
-    var framesRead: UInt64 = 0
-    var framesWritten: UInt64 = 0
-    /// Bytes of the frames that were read and written.
-    var bytesRead: UInt64 = 0
-    var bytesWritten: UInt64 = 0
-    /// Frames that the kernel did not take.
-    var framesLost: UInt64 = 0
+    /// What is counted of it.
+    let counters = PortCounters()
     /// What the kernel of the other side can take apart again.
     let coalescing: Coalescer.Kinds
     /// How many times in a row there was one frame only: see `Worker.read`.
     var singles = 0
     /// Whether the interface was deleted under the daemon.
-    var isGone = false
-    /// Whether the interface outlives this process, however it ends.
+    var isGone: Bool { counters.isGone }
+    /// Whether the interface outlives this process, however it ends, and goes with this port when it is let go.
     private(set) var isPersistent: Bool
 
     init(label: String, queue: consuming TunQueue, isPersistent: Bool) {
@@ -38,11 +34,11 @@ final class Port {
     /// Counts frames that were given to the kernel.
     func count(_ result: WriteResult, frames: Int, bytes: Int) {
         guard result == .sent else {
-            framesLost &+= UInt64(frames)
+            counters.framesLost.add(frames)
             return
         }
-        framesWritten &+= UInt64(frames)
-        bytesWritten &+= UInt64(bytes)
+        counters.framesWritten.add(frames)
+        counters.bytesWritten.add(bytes)
     }
 
     /// Lets the interface outlive this process.
@@ -67,6 +63,7 @@ final class Port {
             mtu: UInt32(clamping: interface.mtu),
             routes: interface.routes,
             options: TunOptions(
+                multiQueue: cluster.configuration.datapath.workers > 1,
                 // With or without offloads, so that a persistent interface can be taken over with either.
                 headerSize: VirtioNetHeader.length,
                 offloads: cluster.configuration.datapath.offload ? [.checksum, .tcp4, .tcpECN, .udp] : []

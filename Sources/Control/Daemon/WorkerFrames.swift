@@ -17,8 +17,8 @@ extension Worker {
         // Where frames come one by one, it is not asked each time whether there is another: epoll would tell again.
         let isAsked = port.singles < 2 || port.singles & 7 == 7
         var count = 0
-        let limit = port.bytesRead &+ Self.bytesPerTurn
-        while count < share && batch.count < Batch.maximumCount && port.bytesRead < limit {
+        let limit = port.counters.bytesRead.value &+ Self.bytesPerTurn
+        while count < share && batch.count < Batch.maximumCount && port.counters.bytesRead.value < limit {
             if count == 1 && !isAsked { break }
             let result: ReadResult
             do {
@@ -31,8 +31,9 @@ extension Worker {
                 continue
             }
             if result == .gone {
-                port.isGone = true
-                logger.warning("interface \(port.label) was deleted")
+                port.counters.markGone()
+                // All workers see it, and one tells.
+                if isFirst { logger.warning("interface \(port.label) was deleted") }
             }
             break
         }
@@ -41,11 +42,11 @@ extension Worker {
 
     /// Adds the frame that was read to the batch: `length` bytes, its header included.
     private mutating func append(_ length: Int, from port: Port, _ number: Int) {
-        port.framesRead += 1
+        port.counters.framesRead.add(1)
         var packet = Packet()
         packet.length = Int32(truncatingIfNeeded: max(length - VirtioNetHeader.length, 0))
         packet.wireLength = packet.length
-        port.bytesRead &+= UInt64(packet.length)
+        port.counters.bytesRead.add(Int(packet.length))
         packet.ingress = UInt16(truncatingIfNeeded: number)
         if length > VirtioNetHeader.length {
             let header: VirtioNetHeader
@@ -64,18 +65,21 @@ extension Worker {
     /// Lets the pipeline decide about a batch, and sends what leaves; `now` is the time of the clock of timers.
     mutating func processBatch(now: UInt64) throws(SystemError) {
         let time = realtimeNanoseconds()
+        var count: UInt64 = 0
         for index in 0..<batch.count {
-            batch.packets[index].number = nextNumber
-            nextNumber &+= UInt64(truncatingIfNeeded: batch.packets[index].segmentCount)
+            batch.packets[index].number = count
+            count &+= UInt64(truncatingIfNeeded: batch.packets[index].segmentCount)
+        }
+        let first = numbers.take(count)
+        for index in 0..<batch.count {
+            batch.packets[index].number &+= first
             batch.packets[index].now = now
             batch.packets[index].time = time
         }
-        pipeline.process(&batch)
+        shared.process(&batch, worker: number)
         try writeAll()
-        recorder?.record(batch)
-        if recorder?.hasFailed ?? false {
+        if let recorder, !recorder.record(batch) {
             logger.error("the trace cannot be written any more; traffic goes on without it")
-            recorder = nil
         }
     }
 

@@ -1,16 +1,17 @@
+package import Datapath
 package import Devices
 internal import Synchronization
 
-/// Questions to a worker from outside its thread: what only the owner of the pipeline can answer.
+/// Questions to the pipeline from outside the workers' threads.
 ///
-/// Theory of operation: a question is a closure that gets the worker for one turn of its loop. Whoever asks puts it into the
-/// queue and raises an event that the worker waits for beside its interfaces; the worker takes one question a turn, between
-/// two batches, and answers it on its own thread. So nothing of the pipeline is ever shared or locked, and packets wait for one
-/// answer at most: what is long (a walk over all flows) is asked in slices, each a question of its own. While nobody asks,
-/// this costs a load of an atomic per batch.
+/// Theory of operation: a question is a closure that gets the pipeline for one turn of the first worker's loop. Whoever asks
+/// puts it into the queue and raises an event that the worker waits for beside its interfaces; the worker takes one question a
+/// turn, between two batches, and answers it on its own thread, while no other worker is in the pipeline. So packets wait
+/// for one answer at most: what is long (a walk over all flows) is asked in slices, each a question of its own. While nobody
+/// asks, this costs a load of an atomic per batch.
 package final class WorkerRequests: Sendable {
     private struct Request: Sendable {
-        var serve: @Sendable (inout Worker) -> Void
+        var serve: @Sendable (inout Pipeline) -> Void
         var abandon: @Sendable () -> Void
     }
 
@@ -27,16 +28,16 @@ package final class WorkerRequests: Sendable {
     /// A queue without questions.
     package init() throws(SystemError) { event = try EventFD() }
 
-    /// Asks the worker, and waits for its answer; `question` runs on the worker's thread and must be short.
+    /// Asks the pipeline, and waits for the answer; `question` runs on the worker's thread and must be short.
     ///
     /// Throws when the worker has ended, or ends before it comes to the question.
     package func ask<Answer: Sendable>(
-        _ question: @escaping @Sendable (inout Worker) -> Answer
+        _ question: @escaping @Sendable (inout Pipeline) -> Answer
     ) async throws(WorkerGone) -> Answer {
         let answer: Answer? = await withCheckedContinuation { continuation in
             post(
                 Request(
-                    serve: { worker in continuation.resume(returning: question(&worker)) },
+                    serve: { pipeline in continuation.resume(returning: question(&pipeline)) },
                     abandon: { continuation.resume(returning: nil) }
                 )
             )
@@ -56,13 +57,15 @@ package final class WorkerRequests: Sendable {
         try? event.signal()
     }
 
+    /// Whether somebody asks.
+    var isAsked: Bool { count.load(ordering: .acquiring) != 0 }
+
     /// The next question, for the worker to answer at once; nil when there is none.
-    @inline(__always) func next() -> (@Sendable (inout Worker) -> Void)? {
-        if count.load(ordering: .acquiring) == 0 { return nil }
-        return take()
+    @inline(__always) func next() -> (@Sendable (inout Pipeline) -> Void)? {
+        isAsked ? take() : nil
     }
 
-    private func take() -> (@Sendable (inout Worker) -> Void)? {
+    private func take() -> (@Sendable (inout Pipeline) -> Void)? {
         // Lowered first: what is asked from here on raises it again.
         _ = try? event.clear()
         let (request, left) = state.withLock { state in

@@ -40,6 +40,8 @@ final class ReloadThread {
     func run() async {
         await withCheckedContinuation { continuation in
             let thread = Thread { [self] in
+                // From within: a thread that does not run yet has no name for the kernel.
+                Thread.current.name = "reload"
                 do throws(SystemError) {
                     try watch()
                 } catch {
@@ -47,7 +49,6 @@ final class ReloadThread {
                 }
                 continuation.resume()
             }
-            thread.name = "culvert-reload"
             // Reading a manifest needs as much as it does on the main thread.
             thread.stackSize = 8 << 20
             thread.start()

@@ -3,8 +3,10 @@ internal import Datapath
 
 /// What the control socket tells about: the workers, and what the control side of the daemon knows itself.
 package struct ControlContext: Sendable {
-    /// The way to the worker.
+    /// The way to the pipeline, by the worker that answers for it.
     package let worker: WorkerRequests
+    /// What was counted of the interfaces.
+    package let interfaces: InterfaceCounters
     /// The cluster as it is now; a reload changes it.
     package let cluster: @Sendable () -> Cluster
     /// The version of Culvert.
@@ -19,6 +21,7 @@ package struct ControlContext: Sendable {
     /// A context from its parts.
     package init(
         worker: WorkerRequests,
+        interfaces: InterfaceCounters = InterfaceCounters(),
         cluster: @escaping @Sendable () -> Cluster,
         version: String,
         started: Int64,
@@ -26,6 +29,7 @@ package struct ControlContext: Sendable {
         lostRecords: @escaping @Sendable () -> UInt64? = { nil }
     ) {
         self.worker = worker
+        self.interfaces = interfaces
         self.cluster = cluster
         self.version = version
         self.started = started

@@ -59,10 +59,11 @@ internal import Tables
 
     /// Lends the pipeline to its only user for the moment; for everything but packets.
     ///
-    /// From any thread, which is not in `process` or in here.
+    /// From any thread, which is not in `process` or in here; with a single worker, from its thread or while it does not run.
     package func exclusively<Result: ~Copyable, Failure: Error>(
         _ body: (inout Pipeline) throws(Failure) -> Result
     ) throws(Failure) -> Result {
+        guard workers > 1 else { return try unsafe body(&pipeline.pointee) }
         gate.lock()
         defer { gate.unlock() }
         for worker in 0..<workers {

@@ -11,7 +11,7 @@ struct AffinityResource {
         let names = context.cluster().registry.names
         let slice = Handed(AffinitySlice())
         repeat {
-            _ = try await context.worker.ask { worker in worker.advance(slice) }
+            _ = try await context.worker.ask { pipeline in pipeline.advance(slice) }
             for record in slice.value.records {
                 let left = (record.deadline - min(slice.value.now, record.deadline)) / Timeouts.second
                 items.append(

@@ -25,7 +25,7 @@ struct ConntrackResource {
     ) async throws {
         let slice = Handed(FlowSlice())
         repeat {
-            _ = try await context.worker.ask { worker in worker.advance(slice) }
+            _ = try await context.worker.ask { pipeline in pipeline.advance(slice) }
             let found =
                 filter.isEmpty
                 ? slice.value.records
@@ -52,7 +52,7 @@ struct ConntrackResource {
             while !rest.isEmpty {
                 let part = rest.prefix(Self.flushedAtOnce)
                 rest = rest.dropFirst(Self.flushedAtOnce)
-                flushed += try await context.worker.ask { worker in worker.pipeline.flush(part) }
+                flushed += try await context.worker.ask { pipeline in pipeline.flush(part) }
             }
         }
         return flushed
@@ -64,7 +64,7 @@ struct ConntrackResource {
         try await walk(filter) { records, _ in
             for record in records { usage.add(record.flow, service: item.service(of: record.flow)) }
         }
-        let snapshot = try await context.worker.ask { worker in worker.pipeline.counterSnapshot }
+        let snapshot = try await context.worker.ask { pipeline in pipeline.counterSnapshot }
         return usage.json(top: count, capacity: snapshot.flows.capacity, ports: snapshot.usablePorts)
     }
 }

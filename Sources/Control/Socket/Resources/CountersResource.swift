@@ -9,8 +9,8 @@ struct CountersResource {
 
     /// All counters: packets, verdicts, reasons, tables, interfaces, the trace.
     func counters() async throws(WorkerGone) -> [JSONValue] {
-        let (snapshot, ports) = try await context.worker.ask { worker in
-            (worker.pipeline.counterSnapshot, worker.portCounters)
+        let (snapshot, ports) = try await context.worker.ask { [interfaces = context.interfaces] pipeline in
+            (pipeline.counterSnapshot, interfaces.totals)
         }
         var list = CounterList()
         list.add("received", snapshot.received, "packets")
@@ -65,7 +65,7 @@ struct CountersResource {
 
     /// Why packets were dropped or refused: every reason, in the order of its number, with the text of `explain`.
     func drops() async throws(WorkerGone) -> [JSONValue] {
-        let snapshot = try await context.worker.ask { worker in worker.pipeline.counterSnapshot }
+        let snapshot = try await context.worker.ask { pipeline in pipeline.counterSnapshot }
         return DropReason.allCases.filter { $0 != .none }.map { reason in
             let text = reason.explanation
             return .object([

@@ -8,7 +8,7 @@ struct InterfacesResource {
 
     /// One item for each interface, in the order of the configuration.
     func interfaces() async throws(WorkerGone) -> [JSONValue] {
-        let counters = try await context.worker.ask { worker in worker.portCounters }
+        let counters = try await context.worker.ask { [interfaces = context.interfaces] _ in interfaces.totals }
         let configuration = context.cluster().configuration
         let byLabel = Dictionary(counters.map { ($0.label, $0) }, uniquingKeysWith: { first, _ in first })
         return configuration.interfaces.map { interface in

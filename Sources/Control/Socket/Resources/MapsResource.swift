@@ -6,7 +6,7 @@ struct MapsResource {
 
     /// All maps with their sizes.
     func list() async throws(WorkerGone) -> [JSONValue] {
-        MapDumps.listing(try await context.worker.ask { worker in worker.pipeline.maps })
+        MapDumps.listing(try await context.worker.ask { pipeline in pipeline.maps })
     }
 
     /// The entries of a map.
@@ -16,8 +16,8 @@ struct MapsResource {
         case "affinity": return try await AffinityResource(context: context).list(to: &items)
         default: break
         }
-        let (maps, table) = try await context.worker.ask { worker in
-            (worker.pipeline.maps.map(\.name), worker.pipeline.services)
+        let (maps, table) = try await context.worker.ask { pipeline in
+            (pipeline.maps.map(\.name), pipeline.services)
         }
         guard maps.contains(name) else { throw ControlFault.notFound("\(name): is no map") }
         let cluster = context.cluster()

@@ -6,8 +6,8 @@ struct ProgramsResource {
 
     /// One item for each program, in the order of the packet's way.
     func list() async throws(WorkerGone) -> [JSONValue] {
-        let runs = try await context.worker.ask { worker in
-            Program.allCases.map { worker.pipeline.programs[$0] }
+        let runs = try await context.worker.ask { pipeline in
+            Program.allCases.map { pipeline.programs[$0] }
         }
         return zip(Program.allCases, runs).map { program, runs in
             .object([
