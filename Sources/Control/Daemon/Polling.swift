@@ -19,6 +19,9 @@ struct Polling {
 
     init(_ mode: Configuration.Polling) { self.mode = mode }
 
+    /// Whether packets may wait for each other: unless the least delay is asked for.
+    var isPatient: Bool { mode != .always }
+
     /// Waits for events, at most for a time in milliseconds, nil for ever; returns how many there are.
     mutating func wait(
         _ epoll: inout Epoll,

@@ -29,6 +29,7 @@ struct Worker: ~Copyable {
     /// The parts of what is written together: headers, then payloads.
     var parts = GatherList(capacity: Coalescer.limit + 1)
     private var polling: Polling
+    private var gathering = Gathering()
     /// What the last upkeep left to do: flows to hold against new rules, and whether there are flows at all.
     private var isReconciling = false
     private var hasFlows = true
@@ -100,6 +101,9 @@ struct Worker: ~Copyable {
             let now = UInt64(monotonicNanoseconds())
             if isBusy { try processBatch(now: now) }
             if isFirst && isUpkeepDue(now) { upkeep(now) }
+            if polling.isPatient, gathering.isWorthwhile(source: batch.onlySource, count: batch.count, now: now) {
+                gathering.rest()
+            }
         }
     }
 
