@@ -4,7 +4,8 @@ internal import Synchronization
 /// The trace's recorder, as all workers use it.
 ///
 /// Theory of operation: whoever has decided about a batch records all of it, under a lock; workers seldom meet there, for
-/// writing the packets takes longer. Packets have their numbers from one counter, so that they stay distinct; those of two
+/// sending the packets takes longer. They are recorded before they are sent, so that what answers them stands behind them,
+/// whoever reads it. Packets have their numbers from one counter, so that they stay distinct; those of two
 /// workers stand in the trace batch by batch, with the times at which they were read.
 @safe final class SharedRecorder: Sendable {
     private let lock = Mutex(())

@@ -77,10 +77,11 @@ extension Worker {
             batch.packets[index].time = time
         }
         shared.process(&batch, worker: number)
-        try writeAll()
+        // Before it is sent: an answer may come to another worker, and be recorded by it, while this one is still sending.
         if let recorder, !recorder.record(batch) {
             logger.error("the trace cannot be written any more; traffic goes on without it")
         }
+        try writeAll()
     }
 
     /// Sends what leaves: what belongs together at once.
