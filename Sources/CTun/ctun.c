@@ -28,6 +28,7 @@
 #include <fcntl.h>
 #include <linux/if.h>
 #include <linux/nsfs.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -369,6 +370,17 @@ int ctun_set_header_size(int fd, int bytes)
 int ctun_set_offloads(int fd, unsigned int bits)
 {
 	return ioctl(fd, TUNSETOFFLOAD, (unsigned long)bits) < 0 ? -errno : 0;
+}
+
+/*
+ * ctun_name_thread() - Name the calling thread, as ps and top show it
+ * @name:	At most 15 bytes; what is longer changes nothing
+ *
+ * In C because it is a GNU function that Swift's Glibc module hides.
+ */
+void ctun_name_thread(const char *name)
+{
+	(void)pthread_setname_np(pthread_self(), name);
 }
 
 /*

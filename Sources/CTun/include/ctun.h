@@ -63,6 +63,8 @@ int ctun_set_persistent(int fd, int on);
 int ctun_set_header_size(int fd, int bytes);
 int ctun_set_offloads(int fd, unsigned int bits);
 
+void ctun_name_thread(const char *name);
+
 const char *ctun_error_name(int error);
 const char *ctun_error_text(int error);
 

@@ -29,8 +29,9 @@ package struct Gathering {
     /// A policy that has seen nothing.
     package init() {}
 
-    /// Looks at what a turn found: how many packets, and the interface that all came from and none went to, nil if there is
-    /// none; `now` is in nanoseconds. Whether to rest before the next turn.
+    /// Looks at what a turn of the loop found; whether to rest before the next one.
+    ///
+    /// `found` is the interface that all its packets came from and none leaves by, nil if there is none; `now` is in nanoseconds.
     package mutating func isWorthwhile(source found: UInt16?, count: Int, now: UInt64) -> Bool {
         guard count > 0 else { return false }
         let elapsed = now &- last

@@ -87,8 +87,7 @@ private final class WorkerThread {
     func run() async -> DaemonError? {
         await withCheckedContinuation { continuation in
             let thread = Thread { [self] in
-                // From within: a thread that does not run yet has no name for the kernel.
-                Thread.current.name = "worker-\(worker.number)"
+                nameThread("worker-\(worker.number)")
                 do throws(DaemonError) {
                     try worker.run()
                     continuation.resume(returning: nil)

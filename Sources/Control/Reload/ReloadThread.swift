@@ -40,8 +40,7 @@ final class ReloadThread {
     func run() async {
         await withCheckedContinuation { continuation in
             let thread = Thread { [self] in
-                // From within: a thread that does not run yet has no name for the kernel.
-                Thread.current.name = "reload"
+                nameThread("reload")
                 do throws(SystemError) {
                     try watch()
                 } catch {
