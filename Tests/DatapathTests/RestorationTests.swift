@@ -163,6 +163,26 @@ struct RestorationTests {
         #expect(second.accountingIssues.isEmpty)
     }
 
+    @Test("whose lock the killed process held go on as if they had been seen just now")
+    func locked() throws {
+        let files = MapFiles()
+        let first = DatapathHarness(pinned: files.maps())
+        first.send(Self.feeds(8))
+        let second = DatapathHarness()
+        let result = try files.restore(into: second) { bytes in
+            guard bytes.byteCount == PinnedMaps.conntrackByteCount(capacity: 4096) else { return }
+            for record in 1...first.flows.count {
+                let deadline = PinnedMaps.recordOffset + record * PinnedMaps.flowSize + FlowLock.deadlineOffset
+                bytes.storeBytes(of: UInt64.max, toByteOffset: deadline, as: UInt64.self)
+            }
+        }
+        #expect(result.flows == first.flows.count && result.refused == 0 && result.expired == 0)
+        let longest = World().configuration.timeouts.duration(of: .established)
+        #expect(second.flows.allSatisfy { $0.deadline <= DatapathHarness.epoch + 1_000_000_000 + longest })
+        second.idle(until: 1_000_000)
+        #expect(second.flows.isEmpty && second.accountingIssues.isEmpty)
+    }
+
     @Test("that are noise harm nobody", arguments: 0..<16)
     func noise(seed: Int) throws {
         let files = MapFiles()

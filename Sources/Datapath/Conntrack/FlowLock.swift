@@ -6,7 +6,8 @@ internal import Tables
 /// Theory of operation: who takes the lock takes the deadline out of the record, a word that every established packet writes
 /// anyway, and leaves a mark in its place; who gives it back puts a deadline there. So it costs one atomic
 /// instruction and no memory. It is held for some tens of instructions, and only within the short way
-/// (`SharedPipeline`): whoever has the maps to itself never sees the mark.
+/// (`SharedPipeline`): whoever has the maps to itself never sees the mark. A process that is killed while it has the lock
+/// leaves the mark in a pinned map; the next one takes it for the longest time that the flow may live (`Pipeline.restore`).
 package enum FlowLock {
     /// What stands for the deadline while somebody has the lock; no clock comes near it.
     private static let mark = UInt64.max
