@@ -30,7 +30,7 @@ extension Worker {
                 count += 1
                 continue
             }
-            if result == .gone {
+            if case .gone = result {
                 port.counters.markGone()
                 // All workers see it, and one tells.
                 if isFirst { logger.warning("interface \(port.label) was deleted") }
@@ -117,7 +117,7 @@ extension Worker {
         coalescer.makeHeaders(group, batch)
         let bytes = Self.collect(&parts, coalescer, batch, first)
         let result = try ports[egress].queue.write(parts)
-        guard result == .refused else {
+        guard case .refused = result else {
             ports[egress].count(result, frames: coalescer.count(group), bytes: bytes)
             return
         }
