@@ -74,6 +74,7 @@ struct DropReasonTests {
         Cause(reason: .malformedUDP, input: Feed(changed(plain) { $0[25] = 200 })),
         Cause(reason: .malformedPortZero, input: Feed(udp(W.client, 2, to: W.outside, 0))),
         Cause(reason: .malformedPortZero, input: Feed(tcp(W.client, 1, to: W.outside, 0))),
+        Cause(reason: .malformedPortZero, input: Feed(tcp(W.client, 0, to: W.outside, 9))),
         Cause(reason: .traceTruncated, input: cut(plain, to: 16)),
         Cause(reason: .traceTruncated, input: cut(segment, to: 36)),
         Cause(reason: .traceTruncated, input: cut(icmpError(W.outside, to: W.client, about: plain), to: 50)),

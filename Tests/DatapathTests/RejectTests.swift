@@ -104,6 +104,17 @@ struct RejectTests {
         #expect(gone.verdict == .pass)
     }
 
+    @Test("an ICMP error that comes with TTL 1 is dropped: nothing is said about it")
+    func errorsAboutErrors() throws {
+        let harness = DatapathHarness()
+        let sent = try #require(harness.send(udp(W.client, 40000, to: W.vip, 53)).only)
+        let late = changed(icmpError(W.router, to: W.client, about: sent.bytes)) { $0[8] = 1 }
+        #expect(harness.send(late).summary == "drop ttl.expired related")
+        // With one hop more it arrives.
+        let timely = changed(icmpError(W.router, to: W.client, about: sent.bytes)) { $0[8] = 2 }
+        #expect(harness.send(timely).summary == "forward - related")
+    }
+
     @Test("longer than the way takes and DF: fragmentation needed with the next hop's MTU")
     func fragmentationNeeded() {
         var world = World()
