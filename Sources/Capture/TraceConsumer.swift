@@ -6,6 +6,10 @@ enum TraceEntry {
     case blocks(at: Int, count: Int)
     /// A packet to be formatted, and where its annotation begins.
     case record(TraceRecord, annotationAt: Int)
+    /// All records of the packets before are there.
+    case boundary
+
+    var isBoundary: Bool { if case .boundary = self { true } else { false } }
 }
 
 /// The writer's end of a ring.
@@ -34,6 +38,7 @@ enum TraceEntry {
             tail += UInt64(size)
             switch unsafe entry.load(fromByteOffset: 4, as: UInt16.self) {
             case TraceRecord.skip: continue
+            case TraceRecord.boundary: return .boundary
             case TraceRecord.blocks:
                 let padding = unsafe Int(entry.load(fromByteOffset: 6, as: UInt16.self))
                 let start = TraceRecord.blocksHeaderSize

@@ -34,6 +34,22 @@ package enum TraceFormat: Sendable {
     case pcap
 }
 
+/// When a trace goes on in another file, and how many of them are kept.
+///
+/// The file that the user named `NAME.pcapng` becomes `NAME_00001.pcapng` and so on; each can be read by itself.
+package struct TraceRotation: Equatable, Sendable {
+    /// A file that has as many bytes is ended.
+    package var bytes: UInt64?
+    /// A file that has been written for as many seconds is ended, once there is something to write.
+    package var seconds: UInt64?
+    /// How many files there are at most, those of earlier traces of the same name included; the oldest go.
+    package var keptFiles: Int?
+
+    package init(bytes: UInt64? = nil, seconds: UInt64? = nil, keptFiles: Int? = nil) {
+        (self.bytes, self.seconds, self.keptFiles) = (bytes, seconds, keptFiles)
+    }
+}
+
 /// What a trace is to contain, besides its packets.
 package struct TraceOptions: Sendable {
     package var format = TraceFormat.pcapng
@@ -41,12 +57,14 @@ package struct TraceOptions: Sendable {
     package var application: String
     /// Comment of the section: scenario, seed, configuration hash.
     package var comment: String?
-    /// The capture points, at most 65,535; a record names one by its index.
+    /// The capture points, at most 65,532; a record names one by its index.
     package var points: [TracePoint]
     package var names: [TraceName] = []
     /// Which epb_verdict to write; nil writes none (Wireshark 4.0 damages them when it rewrites a trace).
     package var verdicts: TraceVerdictKind? = .expressDataPath
     package var mode = TraceMode.blocking
+    /// Nil writes one file, however long it becomes.
+    package var rotation: TraceRotation?
     /// How many workers write into the trace.
     package var producers = 1
     /// Bytes of the ring that each of them has.
@@ -55,6 +73,11 @@ package struct TraceOptions: Sendable {
     package init(application: String, points: [TracePoint]) {
         self.application = application
         self.points = points
+    }
+
+    /// The files of a trace that the user named `path`.
+    func paths(_ path: String) -> [String] {
+        format == .pcapng ? [path] : points.map { Self.classicPath(path, point: $0.name) }
     }
 
     /// The file of a capture point in a classic trace that the user named `path`: `NAME.POINT.pcap`.

@@ -12,12 +12,15 @@ internal import Synchronization
     private let publishAfter: UInt64
     private let packetLimit: Int
     private let makesBlocks: Bool
+    private let marksBoundaries: Bool
     private let verdicts: TraceVerdictKind?
     private let state: TraceState
     /// Bytes ever put in, bytes of these that the consumer may see, and the tail as last seen.
     private var head: UInt64 = 0
     private var published: UInt64 = 0
     private var tail: UInt64 = 0
+    /// Behind the last boundary.
+    private var boundary: UInt64 = 0
     /// Where the entry begins that the next block is put into, and where the ring's memory ends for it; 0 if none is open.
     private var blocksStart: UInt64 = 0
     private var blocksLimit: UInt64 = 0
@@ -36,6 +39,7 @@ internal import Synchronization
         publishAfter = UInt64(min(ring.capacity / 8, 1 << 16))
         packetLimit = min(Self.snapLength, ring.capacity / 4 - TraceRecord.headerSize - Self.annotationLimit - 8)
         makesBlocks = ring.makesBlocks
+        marksBoundaries = ring.marksBoundaries
         verdicts = ring.verdicts
     }
 
@@ -91,10 +95,7 @@ internal import Synchronization
             ring.countLoss(point: point)
             return false
         }
-        // Safe: the point is below the number of points.
-        unsafe ring.totals[Int(point)].records &+= 1
-        unsafe ring.totals[Int(point)].time = time
-        if head - published >= publishAfter { flush() }
+        if head - published >= publishAfter { publish() }
         return true
     }
 
@@ -144,7 +145,27 @@ internal import Synchronization
     }
 
     /// Makes what was appended visible to the writer; call it after each batch, and before waiting for anything else.
+    ///
+    /// All sightings of a packet lie between two calls: a trace that rotates goes on in another file only where one was made.
     package mutating func flush() {
+        if marksBoundaries { markBoundary() }
+        publish()
+    }
+
+    /// Marks the end of what was appended, if there was anything; without room the next one marks it.
+    private mutating func markBoundary() {
+        head = headBehindBlocks()
+        blocksLimit = 0
+        guard head != boundary, let entry = unsafe reserve(TraceRecord.boundarySize) else { return }
+        // Safe: `reserve` gave as many bytes, aligned to 8.
+        unsafe entry.storeBytes(of: UInt32(TraceRecord.boundarySize), as: UInt32.self)
+        unsafe entry.storeBytes(of: TraceRecord.boundary, toByteOffset: 4, as: UInt16.self)
+        head += UInt64(TraceRecord.boundarySize)
+        boundary = head
+    }
+
+    /// Makes what was appended visible to the writer.
+    private mutating func publish() {
         head = headBehindBlocks()
         blocksLimit = 0
         guard head != published else { return }
@@ -206,7 +227,7 @@ internal import Synchronization
     private mutating func makeRoom(_ needed: UInt64) -> Bool {
         tail = ring.tail.load(ordering: .acquiring)
         if head + needed - tail <= capacity { return true }
-        flush()
+        publish()
         guard ring.mode == .blocking else { return false }
         ring.wake.waitForRoom(in: ring, tail: head + needed - capacity)
         tail = ring.tail.load(ordering: .acquiring)

@@ -5,13 +5,15 @@ internal import Synchronization
 // A worker hands the packets of its trace to the writer's thread through a ring of bytes, allocated once. One thread
 // puts entries in (`TraceProducer`), one takes them out (`TraceConsumer`); head and tail only grow, and lie in cache
 // lines of their own. An entry is contiguous: where it does not fit before the end of the memory, the rest there is
-// skipped. It takes a multiple of 8 bytes, and there are three kinds:
+// skipped. It takes a multiple of 8 bytes, and there are four kinds:
 //
 //   blocks   8 bytes of header, and finished Enhanced Packet Blocks one behind the other: what most packets of a pcapng
 //            trace become. The writer hands them to the kernel from where they lie.
 //   record   a packet that the writer's thread formats, since that takes time or knowledge which the worker has not: what
 //            has a comment, and all of a classic trace. 40 bytes of header, an annotation that the ring does not look into,
 //            and the packet.
+//   boundary nothing, behind all records of the packets before it: where a trace may go on in another file. Only in
+//            traces that do.
 //   skip     nothing, up to the end of the memory.
 //
 // A packet takes at most a quarter of the ring, so that it always fits once the ring is half empty. Longer ones are cut.
@@ -22,7 +24,8 @@ internal import Synchronization
 // Blocking (replay): the producer waits, nothing is lost. Lossy (live): the packet is left out and counted for its capture
 // point.
 //
-// Races: the counts of lost packets are read while they grow, and are exact after the producer's last call.
+// Races: the counts of lost packets are read while they grow; in a trace that rotates, a packet that is lost while one file ends may
+// be counted in the next. They are exact after the producer's last call.
 
 /// Whether a full ring makes the worker wait, or leave the record out.
 package enum TraceMode: Sendable {
@@ -53,15 +56,12 @@ struct TraceRecord: BitwiseCopyable {
     static let skip = UInt16.max
     /// In place of a capture point: finished blocks; the length of an annotation is then that of the padding behind them.
     static let blocks = UInt16.max - 1
+    /// In place of a capture point: the end of a batch.
+    static let boundary = UInt16.max - 2
+    /// The size of an entry that says no more than this.
+    static let boundarySize = 8
     /// The size of the header of an entry of blocks.
     static let blocksHeaderSize = 8
-}
-
-/// What a producer has put in for a capture point.
-struct TraceTotals: BitwiseCopyable {
-    var records: UInt64 = 0
-    /// The time of the last one.
-    var time: UInt64 = 0
 }
 
 /// The memory and the positions that a producer and a consumer share.
@@ -80,9 +80,8 @@ struct TraceTotals: BitwiseCopyable {
     let makesBlocks: Bool
     /// Which epb_verdict the blocks have.
     let verdicts: TraceVerdictKind?
-    // Safe: `pointCount` elements, written by the producer before it makes the records visible, and read by the consumer once it
-    // has seen all of them.
-    nonisolated(unsafe) let totals: UnsafeMutablePointer<TraceTotals>
+    /// Whether ends of batches are marked.
+    let marksBoundaries: Bool
     /// Set once the producer has been handed out.
     let taken = Atomic<Bool>(false)
 
@@ -105,8 +104,7 @@ struct TraceTotals: BitwiseCopyable {
         pointCount = options.points.count
         makesBlocks = options.format == .pcapng
         verdicts = options.verdicts
-        unsafe totals = .allocate(capacity: max(pointCount, 1))
-        unsafe totals.initialize(repeating: TraceTotals(), count: max(pointCount, 1))
+        marksBoundaries = options.rotation != nil
         unsafe base = .allocate(byteCount: size, alignment: 128)
         unsafe lost = .allocate(capacity: max(pointCount, 1))
         for index in 0..<pointCount { unsafe (lost + index).initialize(to: Atomic(0)) }
@@ -115,7 +113,6 @@ struct TraceTotals: BitwiseCopyable {
     deinit {
         // Safe: producer and consumer hold a reference each, so both are gone.
         unsafe base.deallocate()
-        unsafe totals.deallocate()
         unsafe lost.deinitialize(count: pointCount)
         unsafe lost.deallocate()
     }

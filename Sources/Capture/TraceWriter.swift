@@ -37,12 +37,11 @@ package final class TraceWriter: Sendable {
         let wake = TraceWake()
         let state = TraceState()
         let rings = (0..<max(options.producers, 1)).map { _ in TraceRing(options, wake: wake) }
-        let files = try TraceFiles(path: path, options: options, comment: comment, state: state)
-        files.begin()
+        let files = try TraceFiles(path: path, options: options, comment: comment, rings: rings, state: state)
         // A full disk or a closed pipe shows here, before anything depends on the trace.
         files.flush()
         if let error = state.error {
-            files.end(losses: [])
+            files.end()
             throw error
         }
         let job = TraceJob(files: files, rings: rings, wake: wake, state: state)
@@ -63,7 +62,7 @@ package final class TraceWriter: Sendable {
         if result != 0 {
             unsafe box.release()
             state.fail(CaptureError(.open, file: path, reason: "no thread: \(errorText(result))"))
-            files.end(losses: [])
+            files.end()
         }
         (self.rings, self.wake, self.state) = (rings, wake, state)
         thread = Mutex(result == 0 ? created : nil)
@@ -124,7 +123,12 @@ package final class TraceWriter: Sendable {
     }
 
     private static func objection(to options: TraceOptions, path: String) -> String? {
-        if options.points.count >= Int(TraceRecord.blocks) { return "too many capture points" }
+        if options.points.count >= Int(TraceRecord.boundary) { return "too many capture points" }
+        if options.rotation != nil {
+            if path == "-" { return "what rotates needs files: give a file name" }
+            // Where one worker ends a batch, another may be within one.
+            if options.producers > 1 { return "several workers cannot rotate a trace" }
+        }
         guard options.format == .pcap else { return nil }
         if path == "-" { return "pcap has a file for each capture point: give a file name, or use pcapng" }
         let paths = Set(options.points.map { TraceOptions.classicPath(path, point: $0.name) })
@@ -157,7 +161,7 @@ private final class TraceJob: Sendable {
             files.flush()
             wake.waitForWork { consumers.contains { $0.hasWork } }
         }
-        files.end(losses: rings)
+        files.end()
         state.hasEnded.store(true, ordering: .releasing)
     }
 }

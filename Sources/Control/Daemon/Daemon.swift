@@ -199,6 +199,7 @@ package final class Daemon: ServiceLifecycle.Service {
         options.names = TraceNames.names(of: [cluster])
         options.verdicts = trace.verdicts ? .expressDataPath : nil
         options.mode = .lossy
+        options.rotation = trace.rotation
         return try TraceWriter(
             path: trace.path,
             options: options,

@@ -23,6 +23,8 @@ package struct TraceSettings: Sendable {
     package var comments: TraceComments = .notable
     /// Whether the eBPF verdict option is written; some Wireshark releases damage it when they rewrite a file.
     package var verdicts = true
+    /// When the trace goes on in another file; nil for never (run only).
+    package var rotation: TraceRotation?
     /// Whether a super-packet is recorded as one, and not cut into its segments.
     package var keepsSuperpackets = false
 

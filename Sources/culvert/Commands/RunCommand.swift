@@ -22,6 +22,7 @@ struct RunCommand: AsyncParsableCommand {
 
     @OptionGroup var cluster: ClusterOptions
     @OptionGroup var traceFile: TraceFileOptions
+    @OptionGroup var rotation: TraceRotationOptions
 
     @Option(
         help: "The control socket, or none; CULVERT_SOCKET and the configuration name it otherwise.",
@@ -56,11 +57,13 @@ struct RunCommand: AsyncParsableCommand {
         let hangups = await UnixSignalsSequence(trapping: .sighup)
         let manifests = ManifestSnapshot(cluster.manifests)
         let (loaded, loader, kept) = try cluster.loadForDaemon(state: state)
+        var trace = try traceFile.settings()
+        try rotation.apply(to: &trace)
         let settings = DaemonSettings(
             manifests: manifests,
             loader: loader,
             state: kept,
-            trace: try traceFile.settings(),
+            trace: trace,
             socket: socket.map { $0 == "none" ? nil : $0 } ?? loaded.configuration.socket,
             seed: seed ?? UInt64.random(in: .min ... .max),
             version: culvertVersion
