@@ -25,6 +25,8 @@ package final class Daemon: ServiceLifecycle.Service {
     private let nameServer: NameServer?
     private let logger: Logger
     private let state: DaemonState?
+    /// Nil unless the least delay is asked for.
+    private let latencyRequest: LatencyRequest?
     /// Serves the control socket, beside the daemon; nil where there is none.
     package let control: ControlServer?
     /// Answers at the health check ports, beside the daemon.
@@ -141,6 +143,7 @@ package final class Daemon: ServiceLifecycle.Service {
         control = socket.map { ControlServer($0, context, logger: logger) }
         self.logger = logger
         state = settings.state
+        latencyRequest = cluster.configuration.datapath.polling == .always ? Self.makeLatencyRequest(logger) : nil
         for service in cluster.manifests.services where !service.externalVIPs.isEmpty {
             logger.info("\(service.reference) is served on \(service.externalVIPs.joined(separator: ", "))")
         }
@@ -148,6 +151,16 @@ package final class Daemon: ServiceLifecycle.Service {
 
     /// Reads the manifests again, changed or not; from any thread.
     package func reload() { reloading.request() }
+
+    /// Keeps idle processors awake, where that is possible.
+    private static func makeLatencyRequest(_ logger: Logger) -> LatencyRequest? {
+        do throws(SystemError) {
+            return try LatencyRequest()
+        } catch {
+            logger.warning("datapath.polling: idle processors go to sleep all the same: \(error)")
+            return nil
+        }
+    }
 
     /// The control socket, listening; where its place cannot be written to and nobody asked for it, there is none.
     private static func makeSocket(_ path: String?, _ logger: Logger) throws(DaemonError) -> ControlSocket? {

@@ -14,7 +14,7 @@ struct Polling {
     private var patience: Int64 = 0
 
     /// The longest time to ask, and what is begun with.
-    private static let longest: Int64 = 50_000
+    private static let longest: Int64 = 200_000
     private static let shortest: Int64 = 4_000
 
     init(_ mode: Configuration.Polling) { self.mode = mode }

@@ -94,14 +94,17 @@ def rest(peer, seconds):
 
 
 #: What a row is called, its unit, whether less is better, and how it is measured.
+ROUND_TRIPS = [
+    ("ping -i 0.001", "µs", True, ping("-i", "0.001", "-c", "500")),
+    ("ping -f", "µs", True, ping("-f", "-c", "5000")),
+]
 ALL = [
     ("TCP, 1 stream", "Gb/s", False, tcp(1)),
     ("TCP, 4 streams", "Gb/s", False, tcp(4)),
     ("UDP, 64 bytes, 1 flow", "k/s", False, udp(64)),
     ("UDP, 64 bytes, 32 flows", "k/s", False, udp(64, 32)),
     ("UDP, 1,400 bytes, 1 flow", "k/s", False, udp(1400)),
-    ("ping -i 0.001", "µs", True, ping("-i", "0.001", "-c", "500")),
-    ("ping -f", "µs", True, ping("-f", "-c", "5000")),
+    *ROUND_TRIPS,
     ("ping -i 0.005 under TCP", "µs", True, ping_under_load),
     ("wrk, keep-alive", "k/s", False, wrk()),
     ("wrk, a connection each", "k/s", False, wrk("-H", "Connection: close")),

@@ -178,6 +178,8 @@ class Nftables(Peer):
 class Culvert(Peer):
     name = "culvert"
     members = ("client", "server", "node")
+    #: More lines of the configuration.
+    more = ""
 
     def connect(self):
         configuration, manifests = os.path.join(self.work, "culvert.yaml"), os.path.join(self.work, "manifests.yaml")
@@ -185,13 +187,19 @@ class Culvert(Peer):
         with open(configuration, "w") as file:
             file.write("node: {name: node-a, addresses: [%s]}\n" % NODE)
             # Another daemon of this machine keeps its socket.
-            file.write("socket: none\n")
+            file.write("socket: none\n" + self.more)
             file.write("cluster: {podCIDR: 10.244.0.0/16, serviceCIDR: 10.96.0.0/16}\ninterfaces:\n")
             file.write(interface % ("client", self.space("client"), CLIENT))
             file.write(interface % ("server", self.space("server"), SERVER))
         with open(manifests, "w") as file:
             file.write(MANIFESTS % {"vip": VIP, "server": SERVER})
         self.forwarder = self.spawn("node", report.CULVERT, "run", "-c", configuration, "-f", manifests)
+
+
+class CulvertAlways(Culvert):
+    """With the least delay; it takes a whole processor, so it is not up beside the others."""
+
+    name, more = "culvert, polling: always", "datapath: {polling: always}\n"
 
 
 MANIFESTS = """

@@ -13,10 +13,10 @@ NEEDS = [
 ]
 
 
-def open_peers(work, note):
+def open_peers(kinds, work, note):
     """The peers that come up; of the others `note` gets the reason."""
     opened = []
-    for number, kind in enumerate(peers.ALL):
+    for number, kind in enumerate(kinds):
         peer = kind(work, "culvert-bench-%d-%d" % (os.getpid(), number))
         opened.append(peer)
         try:
@@ -36,13 +36,13 @@ def close_all(opened):
         peer.close()
 
 
-def rounds(opened, count, seconds, note):
+def rounds(opened, chosen, count, seconds, note):
     """figures[row][peer] and cpu[row][peer], a list each; a load that fails is said in `note` and left empty."""
     figures, cpu = {}, {}
     for turn in range(count):
         # The order turns, so that no peer always follows the same one.
         order = opened[turn % len(opened):] + opened[: turn % len(opened)]
-        for name, _, _, load in loads.ALL:
+        for name, _, _, load in chosen:
             for peer in order:
                 try:
                     result = load(peer, seconds)
@@ -80,6 +80,26 @@ def tables(figures, cpu, note, count):
     return [result, used]
 
 
+def always_table(figures, note, count):
+    result = report.Table(
+        "live: %s, medians of %d rounds" % (peers.CulvertAlways.name, count), ["load", "unit", "figure"], " ".join(note)
+    )
+    for name, unit, _, _ in loads.ROUND_TRIPS:
+        result.add(name, unit, report.median(figures.get(name, {}).get(peers.CulvertAlways.name, [])))
+    return result
+
+
+def run(kinds, chosen, count, seconds, note):
+    """Opens these peers, puts the loads on them, and removes them again."""
+    work, opened = tempfile.mkdtemp(prefix="culvert-bench-"), []
+    try:
+        opened = open_peers(kinds, work, note)
+        return rounds(opened, chosen, count, seconds, note) if opened else ({}, {})
+    finally:
+        close_all(opened)
+        shutil.rmtree(work, ignore_errors=True)
+
+
 def measure(options):
     if os.geteuid() != 0 or not os.path.exists("/dev/net/tun"):
         table = report.Table("live", ["cannot run here"])
@@ -87,11 +107,7 @@ def measure(options):
         return [table]
     report.build_culvert()
     count, seconds = (3, 1) if options.quick else (7, 2)
-    work, note, opened = tempfile.mkdtemp(prefix="culvert-bench-"), [], []
-    try:
-        opened = open_peers(work, note)
-        figures, cpu = rounds(opened, count, seconds, note) if opened else ({}, {})
-    finally:
-        close_all(opened)
-        shutil.rmtree(work, ignore_errors=True)
-    return tables(figures, cpu, note, count)
+    note, note_of_always = [], []
+    figures, cpu = run(peers.ALL, loads.ALL, count, seconds, note)
+    always, _ = run([peers.CulvertAlways], loads.ROUND_TRIPS, count, seconds, note_of_always)
+    return [*tables(figures, cpu, note, count), always_table(always, note_of_always, count)]
