@@ -54,7 +54,18 @@ extension LinkType {
     /// Reads the header of a captured frame.
     ///
     /// Raw packets are passed on whatever they are: the IP layer judges them.
+    @inline(__always)
     func header(of frame: RawSpan) -> LinkHeader {
+        // What nearly every frame is: IPv4 behind Ethernet without a tag, from no group address.
+        if case .ethernet = self, frame.byteCount >= 14, frame.networkOrder16(at: 12) == 0x0800,
+            frame.byte(at: 6) & 1 == 0
+        {
+            return LinkHeader(length: 14, fault: nil)
+        }
+        return otherHeader(of: frame)
+    }
+
+    private func otherHeader(of frame: RawSpan) -> LinkHeader {
         switch self {
         case .raw: LinkHeader(length: 0, fault: nil)
         case .ethernet: ethernet(frame)
@@ -109,12 +120,14 @@ extension LinkType {
 
 extension RawSpan {
     /// The byte at `offset`.
+    @inline(__always)
     func byte(at offset: Int) -> UInt8 {
         // Safe: every bit pattern is a UInt8, and the load is bounds-checked.
         unsafe unsafeLoad(fromByteOffset: offset, as: UInt8.self)
     }
 
     /// Two bytes at `offset`, most significant first.
+    @inline(__always)
     func networkOrder16(at offset: Int) -> UInt16 {
         // Safe: every bit pattern is a UInt16, and the load is bounds-checked.
         unsafe UInt16(bigEndian: unsafeLoadUnaligned(fromByteOffset: offset, as: UInt16.self))

@@ -89,11 +89,8 @@ struct PcapPacket: Equatable, BitwiseCopyable {
             if window.available == 0 { return nil }
             throw damaged("truncated: the file ends inside the header of a packet")
         }
-        let start = window.start
-        let seconds = window.bytes.number32(at: start, bigEndian: isBigEndian)
-        let ticks = window.bytes.number32(at: start + 4, bigEndian: isBigEndian)
-        var captured = window.bytes.number32(at: start + 8, bigEndian: isBigEndian)
-        var wire = window.bytes.number32(at: start + 12, bigEndian: isBigEndian)
+        let (seconds, ticks) = window.bytes.numbers32(at: window.start, bigEndian: isBigEndian)
+        var (captured, wire) = window.bytes.numbers32(at: window.start + 8, bigEndian: isBigEndian)
         if lengths != .capturedFirst && (lengths == .capturedLast || captured > wire) { swap(&captured, &wire) }
         guard captured <= Self.packetLimit else { throw damaged("a packet of \(captured) bytes, more than 262144") }
         let length = headerLength + Int(captured)

@@ -205,6 +205,15 @@ extension RawSpan {
         return bigEndian ? UInt32(bigEndian: value) : UInt32(littleEndian: value)
     }
 
+    /// Two numbers one behind the other, by one load.
+    @inline(__always)
+    func numbers32(at offset: Int, bigEndian: Bool) -> (UInt32, UInt32) {
+        let both = number64(at: offset, bigEndian: bigEndian)
+        let (low, high) = (UInt32(truncatingIfNeeded: both), UInt32(truncatingIfNeeded: both >> 32))
+        return bigEndian ? (high, low) : (low, high)
+    }
+
+    @inline(__always)
     func number64(at offset: Int, bigEndian: Bool) -> UInt64 {
         // Safe: every bit pattern is a UInt64, and the load is bounds-checked.
         let value = unsafe unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self)

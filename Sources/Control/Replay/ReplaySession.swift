@@ -254,7 +254,8 @@ package struct ReplaySession: ~Copyable {
         batch.packets[number].wireLength = Int32(clamping: captured.wireLength)
         batch.packets[number].ingress = uplink
         if let fault = captured.fault { batch.packets[number].linkReason = DropReason(fault) }
-        if captured.isTruncated { batch.packets[number].marks.insert(.truncated) }
+        // Not by `isTruncated`: of another module it would be a call.
+        if captured.capturedLength < captured.wireLength { batch.packets[number].marks.insert(.truncated) }
     }
 
     private func isReloadDue(_ packet: CapturedPacket) -> Bool {
