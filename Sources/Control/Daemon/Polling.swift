@@ -13,7 +13,8 @@ struct Polling {
     /// How long to ask after work, in nanoseconds; 0 for not at all.
     private var patience: Int64 = 0
 
-    /// The longest time to ask, and what is begun with.
+    /// The longest time to ask, which is KVM's (halt_poll_ns of x86), and what is begun with: where a processor sleeps deeply, a
+    /// sleep is long for its waking alone.
     private static let longest: Int64 = 200_000
     private static let shortest: Int64 = 4_000
 
