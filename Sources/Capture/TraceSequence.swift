@@ -24,13 +24,12 @@ struct TraceSequence {
         let name = path.split(separator: "/", omittingEmptySubsequences: false).last ?? ""
         let ending = name.lastIndex(of: ".").flatMap { $0 == name.startIndex ? nil : name[$0...] } ?? ""
         suffix = String(ending)
-        stem = path.dropLast(ending.utf8.count) + "_"
+        stem = path.dropLast(ending.count) + "_"
         numbers = []
-        let directory = String(path.dropLast(name.utf8.count))
-        numbers = Self.names(in: directory.isEmpty ? "." : directory)
-            .compactMap { number(of: directory + $0) }
+        let directory = String(path.dropLast(name.count))
+        // A classic trace has several files of each number.
+        numbers = Set(Self.names(in: directory.isEmpty ? "." : directory).compactMap { number(of: directory + $0) })
             .sorted()
-        numbers = numbers.indices.filter { $0 == 0 || numbers[$0] != numbers[$0 - 1] }.map { numbers[$0] }
     }
 
     /// The files that are written next; those that are too old are removed.

@@ -104,6 +104,16 @@ import Testing
         #expect(readAll(scratch.path + "/t_00003.web-1-rx.pcap").packets.count == 2)
     }
 
+    @Test("names may be of any letters")
+    func letters() throws {
+        let scratch = try Scratch()
+        let rotation = TraceRotation(bytes: 10_000)
+        for _ in 0..<2 {
+            try Self.write(scratch.path + "/spür.läufe.\u{1F986}", Self.options(rotation), batches: 0..<1)
+        }
+        #expect(Self.files(scratch) == ["spür.läufe_00001.\u{1F986}", "spür.läufe_00002.\u{1F986}"])
+    }
+
     @Test("a file that is old enough is ended when there is something to write")
     func age() throws {
         let scratch = try Scratch()
