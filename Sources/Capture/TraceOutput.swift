@@ -92,7 +92,7 @@ internal import Synchronization
         if pieceCount > 0 {
             let last = unsafe pieces[pieceCount - 1]
             if unsafe last.iov_base + last.iov_len == start {
-                unsafe pieces[pieceCount - 1].iov_len += count
+                unsafe pieces[pieceCount - 1] = iovec(iov_base: last.iov_base, iov_len: last.iov_len + count)
                 return
             }
         }
@@ -110,8 +110,12 @@ internal import Synchronization
             if written < 0 { recover(from: errno) }
             while written > 0 {
                 let taken = unsafe min(written, pieces[first].iov_len)
-                unsafe pieces[first].iov_base += taken
-                unsafe pieces[first].iov_len -= taken
+                // Whole elements, here and in `add`: with ThreadSanitizer the compiler (6.3.1) fails at fields changed in place.
+                let rest = unsafe iovec(
+                    iov_base: pieces[first].iov_base + taken,
+                    iov_len: pieces[first].iov_len - taken
+                )
+                unsafe pieces[first] = rest
                 written -= taken
                 if unsafe pieces[first].iov_len == 0 { first += 1 }
             }
