@@ -6,10 +6,8 @@ enum TraceEntry {
     case blocks(at: Int, count: Int)
     /// A packet to be formatted, and where its annotation begins.
     case record(TraceRecord, annotationAt: Int)
-    /// All records of the packets before are there.
-    case boundary
-
-    var isBoundary: Bool { if case .boundary = self { true } else { false } }
+    /// The trace goes on in another file; where it is told what was put in before, a `TraceTotals` for each capture point.
+    case boundary(totalsAt: Int)
 }
 
 /// The writer's end of a ring.
@@ -38,7 +36,7 @@ enum TraceEntry {
             tail += UInt64(size)
             switch unsafe entry.load(fromByteOffset: 4, as: UInt16.self) {
             case TraceRecord.skip: continue
-            case TraceRecord.boundary: return .boundary
+            case TraceRecord.boundary: return .boundary(totalsAt: offset + TraceRecord.blocksHeaderSize)
             case TraceRecord.blocks:
                 let padding = unsafe Int(entry.load(fromByteOffset: 6, as: UInt16.self))
                 let start = TraceRecord.blocksHeaderSize

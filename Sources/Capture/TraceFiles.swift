@@ -1,4 +1,3 @@
-internal import Glibc
 internal import Synchronization
 internal import Wire
 
@@ -15,21 +14,9 @@ internal import Wire
     private let files: UnsafeMutablePointer<TraceOutput>
     private let fileLimit: Int
     private var fileCount = 0
-    /// For each capture point what is in these files, and how many records were lost before them.
-    private var totals: [TraceTotals]
-    /// When these files were begun, in seconds of CLOCK_MONOTONIC.
-    private var beginning = 0
-    /// Whether all records of the packets so far were seen.
-    private var isBehindBoundary = false
+    /// For each capture point how many records there were, and how many were lost, before these files.
+    private var before: [(records: UInt64, lost: UInt64)]
     private var text: [UInt8] = []
-
-    /// What was written for a capture point.
-    private struct TraceTotals {
-        var records: UInt64 = 0
-        /// The latest time of them.
-        var time: UInt64 = 0
-        var lostBefore: UInt64 = 0
-    }
 
     /// Creates all files with what comes before the packets; on an error those created are removed again.
     init(
@@ -43,7 +30,7 @@ internal import Wire
         sequence = options.rotation.map { TraceSequence(path: path, options: options, rotation: $0) }
         fileLimit = max(options.paths(path).count, 1)
         unsafe files = .allocate(capacity: fileLimit)
-        totals = Array(repeating: TraceTotals(), count: options.points.count)
+        before = Array(repeating: (0, 0), count: options.points.count)
         open(sequence?.next() ?? options.paths(path))
         if let error = state.error { throw error }
     }
@@ -67,13 +54,6 @@ internal import Wire
             }
         }
         begin()
-        beginning = Self.now()
-    }
-
-    private static func now() -> Int {
-        var now = timespec()
-        unsafe clock_gettime(CLOCK_MONOTONIC, &now)  // Safe: one element is there.
-        return now.tv_sec
     }
 
     /// Writes what comes before the packets.
@@ -99,17 +79,11 @@ internal import Wire
     func drain(_ consumer: inout TraceConsumer) -> Bool {
         guard consumer.look() else { return false }
         while let entry = consumer.next() {
-            if isBehindBoundary, !entry.isBoundary {
-                isBehindBoundary = false
-                rotateIfDue()
-            }
             switch entry {
             case .blocks(let offset, let count):
-                let blocks = consumer.bytes(at: offset, count: count)
-                self.count(blocks)
                 // Safe: blocks are of pcapng traces only, which have one file, or none after a failure; they stay until they are
                 // given back.
-                if fileCount > 0 { unsafe files[0].refer(to: blocks) }
+                if fileCount > 0 { unsafe files[0].refer(to: consumer.bytes(at: offset, count: count)) }
             case .record(let record, let offset):
                 let annotationLength = Int(record.annotationLength)
                 write(
@@ -117,7 +91,13 @@ internal import Wire
                     consumer.bytes(at: offset, count: annotationLength),
                     consumer.bytes(at: offset + (annotationLength + 7) & ~7, count: Int(record.capturedLength))
                 )
-            case .boundary: isBehindBoundary = true
+            case .boundary(let offset):
+                let size = MemoryLayout<TraceTotals>.stride
+                rotate { point in
+                    let bytes = consumer.bytes(at: offset + point * size, count: size)
+                    // Safe: the producer has put a `TraceTotals` there for each point, and every bit pattern is one.
+                    return unsafe bytes.unsafeLoad(as: TraceTotals.self)
+                }
             }
             if consumer.isDue { giveBack(&consumer) }
         }
@@ -131,24 +111,7 @@ internal import Wire
         consumer.giveBack()
     }
 
-    /// Counts packets that the worker has laid down as Enhanced Packet Blocks: length, interface and time stand where each begins.
-    private func count(_ blocks: RawSpan) {
-        var offset = 0
-        while offset < blocks.byteCount {
-            let time = UInt64(blocks.loadNative32(offset + 12)) << 32 | UInt64(blocks.loadNative32(offset + 16))
-            count(point: Int(blocks.loadNative32(offset + 8)), time: time)
-            offset += max(Int(blocks.loadNative32(offset + 4)), 32)
-        }
-    }
-
-    private func count(point: Int, time: UInt64) {
-        guard point < totals.count else { return }
-        totals[point].records &+= 1
-        totals[point].time = max(totals[point].time, time)
-    }
-
     private func write(_ record: TraceRecord, _ annotation: RawSpan, _ packet: RawSpan) {
-        count(point: Int(record.point), time: record.time)
         guard fileCount > 0 else { return }
         // Safe: a record's point is below the number of points, which the producer checks; of these there are `fileCount`
         // classic files, and one otherwise.
@@ -165,14 +128,11 @@ internal import Wire
         }
     }
 
-    /// Goes on in other files if these are large or old enough.
-    private func rotateIfDue() {
-        guard let rotation = options.rotation, !state.hasFailed.load(ordering: .relaxed) else { return }
-        var isDue = rotation.seconds.map { Self.now() - beginning >= Int(clamping: $0) } ?? false
-        for index in 0..<fileCount where unsafe files[index].size >= rotation.bytes ?? .max { isDue = true }
-        guard isDue, let paths = sequence?.next() else { return }
-        end()
-        if !state.hasFailed.load(ordering: .relaxed) { open(paths) }
+    /// Goes on in other files; `totals` tells what was put in before.
+    private func rotate(_ totals: (Int) -> TraceTotals) {
+        end(totals)
+        guard !state.hasFailed.load(ordering: .relaxed), let paths = sequence?.next() else { return }
+        open(paths)
     }
 
     private func losses(_ point: Int) -> UInt64 { rings.reduce(0) { $0 &+ $1.losses(point: point) } }
@@ -182,21 +142,30 @@ internal import Wire
         for index in 0..<fileCount { unsafe files[index].flush() }
     }
 
-    /// Writes what comes after the packets, and closes; removes the files if anything has failed.
+    /// Ends the trace: every producer has done its last call.
     func end() {
-        for point in totals.indices {
-            let total = totals[point]
-            let lost = losses(point)
-            totals[point] = TraceTotals(lostBefore: lost)
-            guard options.format == .pcapng && fileCount > 0 else { continue }
-            let dropped = lost &- total.lostBefore
-            unsafe files[0].append(64) {
-                $0.statistics(
-                    point: point,
-                    time: total.time,
-                    received: total.records &+ dropped,
-                    dropped: dropped
-                )
+        end { point in
+            // Safe: every ring has as many elements as there are points.
+            let all = rings.map { ring in unsafe ring.totals[point] }
+            return TraceTotals(
+                records: all.reduce(0) { $0 &+ $1.records },
+                time: all.reduce(0) { max($0, $1.time) }
+            )
+        }
+    }
+
+    /// Writes what comes after the packets, and closes; removes the files if anything has failed.
+    private func end(_ totals: (Int) -> TraceTotals) {
+        if options.format == .pcapng && fileCount > 0 {
+            for point in before.indices {
+                let total = totals(point)
+                let lost = losses(point)
+                let dropped = lost &- before[point].lost
+                let received = total.records &- before[point].records &+ dropped
+                before[point] = (total.records, lost)
+                unsafe files[0].append(64) {
+                    $0.statistics(point: point, time: total.time, received: received, dropped: dropped)
+                }
             }
         }
         for index in 0..<fileCount { unsafe files[index].close() }

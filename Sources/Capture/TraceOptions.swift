@@ -38,9 +38,9 @@ package enum TraceFormat: Sendable {
 ///
 /// The file that the user named `NAME.pcapng` becomes `NAME_00001.pcapng` and so on; each can be read by itself.
 package struct TraceRotation: Equatable, Sendable {
-    /// A file that has as many bytes is ended.
+    /// A file that has about as many bytes is ended; of a classic trace, the files of all capture points together.
     package var bytes: UInt64?
-    /// A file that has been written for as many seconds is ended, once there is something to write.
+    /// A file whose first packet is as many seconds old is ended, once there is another one.
     package var seconds: UInt64?
     /// How many files there are at most, those of earlier traces of the same name included; the oldest go.
     package var keptFiles: Int?

@@ -24,8 +24,6 @@ internal import Synchronization
     private let state: TraceState
     private let buffer: UnsafeMutableRawPointer
     private var count = 0
-    /// How many bytes were appended.
-    private(set) var size: UInt64 = 0
     // Safe: has room for `pieceLimit` elements, of which `pieceCount` are in use; each refers to `buffer`, or to memory whose owner
     // leaves it alone until `flush`.
     private let pieces: UnsafeMutablePointer<iovec>
@@ -88,7 +86,6 @@ internal import Synchronization
     @unsafe @inline(__always)
     private mutating func add(_ start: UnsafeMutableRawPointer, _ count: Int) {
         guard count > 0 else { return }
-        size &+= UInt64(count)
         if pieceCount > 0 {
             let last = unsafe pieces[pieceCount - 1]
             if unsafe last.iov_base + last.iov_len == start {

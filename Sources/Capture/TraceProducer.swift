@@ -12,21 +12,24 @@ internal import Synchronization
     private let publishAfter: UInt64
     private let packetLimit: Int
     private let makesBlocks: Bool
-    private let marksBoundaries: Bool
+    private let rotation: TraceRotation?
     private let verdicts: TraceVerdictKind?
     private let state: TraceState
     /// Bytes ever put in, bytes of these that the consumer may see, and the tail as last seen.
     private var head: UInt64 = 0
     private var published: UInt64 = 0
     private var tail: UInt64 = 0
-    /// Behind the last boundary.
-    private var boundary: UInt64 = 0
+    /// What the present file has in bytes, nearly, and the time of its first batch.
+    private var fileBytes: UInt64 = 0
+    private var fileTime: UInt64 = 0
     /// Where the entry begins that the next block is put into, and where the ring's memory ends for it; 0 if none is open.
     private var blocksStart: UInt64 = 0
     private var blocksLimit: UInt64 = 0
 
     /// The longest annotation, in bytes; what is longer is cut.
     package static let annotationLimit = 128
+    /// What the option of a usual comment takes in bytes.
+    private static let usualComment = 160
     /// The most bytes that are recorded of a packet: the snapshot length of every interface.
     package static let snapLength = 262_144
 
@@ -39,7 +42,7 @@ internal import Synchronization
         publishAfter = UInt64(min(ring.capacity / 8, 1 << 16))
         packetLimit = min(Self.snapLength, ring.capacity / 4 - TraceRecord.headerSize - Self.annotationLimit - 8)
         makesBlocks = ring.makesBlocks
-        marksBoundaries = ring.marksBoundaries
+        rotation = ring.rotation
         verdicts = ring.verdicts
     }
 
@@ -95,7 +98,11 @@ internal import Synchronization
             ring.countLoss(point: point)
             return false
         }
-        if head - published >= publishAfter { publish() }
+        // Safe: the point is below the number of points.
+        unsafe ring.totals[Int(point)].records &+= 1
+        unsafe ring.totals[Int(point)].time = time
+        if rotation != nil { count(record) }
+        if head - published >= publishAfter { flush() }
         return true
     }
 
@@ -144,28 +151,52 @@ internal import Synchronization
         return true
     }
 
-    /// Makes what was appended visible to the writer; call it after each batch, and before waiting for anything else.
+    /// Says that a batch of packets begins, at a time in nanoseconds since 1970.
     ///
-    /// All sightings of a packet lie between two calls: a trace that rotates goes on in another file only where one was made.
-    package mutating func flush() {
-        if marksBoundaries { markBoundary() }
-        publish()
+    /// All sightings of a packet lie between two calls: only here a trace that rotates goes on in another file.
+    package mutating func begin(at time: UInt64) {
+        guard let rotation else { return }
+        if fileBytes == 0 {
+            fileTime = time
+            return
+        }
+        let age = time > fileTime ? (time - fileTime) / 1_000_000_000 : 0
+        guard fileBytes >= rotation.bytes ?? .max || age >= rotation.seconds ?? .max, markBoundary() else { return }
+        fileBytes = 0
+        fileTime = time
     }
 
-    /// Marks the end of what was appended, if there was anything; without room the next one marks it.
-    private mutating func markBoundary() {
+    /// Counts what a record will take in its file.
+    ///
+    /// How long a comment is shows when it is written only.
+    private mutating func count(_ record: TraceRecord) {
+        let comment = record.annotationLength > 0 ? Self.usualComment : 0
+        let size = makesBlocks ? record.blockSize(verdicts: verdicts) + comment : 16 + Int(record.capturedLength)
+        fileBytes &+= UInt64(size)
+    }
+
+    /// Puts a boundary in; false if there was no room for it.
+    private mutating func markBoundary() -> Bool {
         head = headBehindBlocks()
         blocksLimit = 0
-        guard head != boundary, let entry = unsafe reserve(TraceRecord.boundarySize) else { return }
-        // Safe: `reserve` gave as many bytes, aligned to 8.
-        unsafe entry.storeBytes(of: UInt32(TraceRecord.boundarySize), as: UInt32.self)
+        let size = Self.boundarySize(points: ring.pointCount)
+        guard let entry = unsafe reserve(size) else { return false }
+        // Safe: `reserve` gave as many bytes, aligned to 8; the totals are this side's.
+        unsafe entry.storeBytes(of: UInt32(size), as: UInt32.self)
         unsafe entry.storeBytes(of: TraceRecord.boundary, toByteOffset: 4, as: UInt16.self)
-        head += UInt64(TraceRecord.boundarySize)
-        boundary = head
+        unsafe (entry + TraceRecord.blocksHeaderSize)
+            .copyMemory(from: ring.totals, byteCount: ring.pointCount * MemoryLayout<TraceTotals>.stride)
+        head += UInt64(size)
+        return true
     }
 
-    /// Makes what was appended visible to the writer.
-    private mutating func publish() {
+    /// How many bytes a boundary takes.
+    static func boundarySize(points: Int) -> Int {
+        TraceRecord.blocksHeaderSize + points * MemoryLayout<TraceTotals>.stride
+    }
+
+    /// Makes what was appended visible to the writer; call it after each batch, and before waiting for anything else.
+    package mutating func flush() {
         head = headBehindBlocks()
         blocksLimit = 0
         guard head != published else { return }
@@ -227,7 +258,7 @@ internal import Synchronization
     private mutating func makeRoom(_ needed: UInt64) -> Bool {
         tail = ring.tail.load(ordering: .acquiring)
         if head + needed - tail <= capacity { return true }
-        publish()
+        flush()
         guard ring.mode == .blocking else { return false }
         ring.wake.waitForRoom(in: ring, tail: head + needed - capacity)
         tail = ring.tail.load(ordering: .acquiring)

@@ -12,8 +12,8 @@ internal import Synchronization
 //   record   a packet that the writer's thread formats, since that takes time or knowledge which the worker has not: what
 //            has a comment, and all of a classic trace. 40 bytes of header, an annotation that the ring does not look into,
 //            and the packet.
-//   boundary nothing, behind all records of the packets before it: where a trace may go on in another file. Only in
-//            traces that do.
+//   boundary where a trace goes on in another file, between the packets of two batches. 8 bytes of header, and what was put
+//            in so far for each capture point.
 //   skip     nothing, up to the end of the memory.
 //
 // A packet takes at most a quarter of the ring, so that it always fits once the ring is half empty. Longer ones are cut.
@@ -56,12 +56,17 @@ struct TraceRecord: BitwiseCopyable {
     static let skip = UInt16.max
     /// In place of a capture point: finished blocks; the length of an annotation is then that of the padding behind them.
     static let blocks = UInt16.max - 1
-    /// In place of a capture point: the end of a batch.
+    /// In place of a capture point: the beginning of another file.
     static let boundary = UInt16.max - 2
-    /// The size of an entry that says no more than this.
-    static let boundarySize = 8
-    /// The size of the header of an entry of blocks.
+    /// The size of the header of an entry of blocks, and of a boundary.
     static let blocksHeaderSize = 8
+}
+
+/// What a producer has put in for a capture point.
+struct TraceTotals: BitwiseCopyable {
+    var records: UInt64 = 0
+    /// The time of the last one.
+    var time: UInt64 = 0
 }
 
 /// The memory and the positions that a producer and a consumer share.
@@ -80,8 +85,11 @@ struct TraceRecord: BitwiseCopyable {
     let makesBlocks: Bool
     /// Which epb_verdict the blocks have.
     let verdicts: TraceVerdictKind?
-    /// Whether ends of batches are marked.
-    let marksBoundaries: Bool
+    // Safe: `pointCount` elements, written by the producer before it makes the records visible, and read by the consumer once it
+    // has seen all of them.
+    nonisolated(unsafe) let totals: UnsafeMutablePointer<TraceTotals>
+    /// When the trace goes on in another file.
+    let rotation: TraceRotation?
     /// Set once the producer has been handed out.
     let taken = Atomic<Bool>(false)
 
@@ -104,7 +112,9 @@ struct TraceRecord: BitwiseCopyable {
         pointCount = options.points.count
         makesBlocks = options.format == .pcapng
         verdicts = options.verdicts
-        marksBoundaries = options.rotation != nil
+        rotation = options.rotation
+        unsafe totals = .allocate(capacity: max(pointCount, 1))
+        unsafe totals.initialize(repeating: TraceTotals(), count: max(pointCount, 1))
         unsafe base = .allocate(byteCount: size, alignment: 128)
         unsafe lost = .allocate(capacity: max(pointCount, 1))
         for index in 0..<pointCount { unsafe (lost + index).initialize(to: Atomic(0)) }
@@ -113,6 +123,7 @@ struct TraceRecord: BitwiseCopyable {
     deinit {
         // Safe: producer and consumer hold a reference each, so both are gone.
         unsafe base.deallocate()
+        unsafe totals.deallocate()
         unsafe lost.deinitialize(count: pointCount)
         unsafe lost.deallocate()
     }

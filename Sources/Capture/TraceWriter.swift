@@ -126,8 +126,10 @@ package final class TraceWriter: Sendable {
         if options.points.count >= Int(TraceRecord.boundary) { return "too many capture points" }
         if options.rotation != nil {
             if path == "-" { return "what rotates needs files: give a file name" }
-            // Where one worker ends a batch, another may be within one.
+            // Where one worker begins a batch, another may be within one.
             if options.producers > 1 { return "several workers cannot rotate a trace" }
+            let boundary = TraceProducer.boundarySize(points: options.points.count)
+            if boundary > options.ringCapacity / 4 { return "too many capture points for a trace that rotates" }
         }
         guard options.format == .pcap else { return nil }
         if path == "-" { return "pcap has a file for each capture point: give a file name, or use pcapng" }

@@ -18,6 +18,8 @@ struct TraceRecordOutput: ~Copyable {
 
     var hasFailed: Bool { producer.hasFailed }
 
+    mutating func begin(at time: UInt64) { producer.begin(at: time) }
+
     mutating func flush() { producer.flush() }
 
     /// Records a sighting whose first `kept` bytes, or all of them, are in a workspace.

@@ -69,6 +69,7 @@ struct TraceRecorder: ~Copyable {
 
     /// Records all packets of a batch that was processed with its preimages kept.
     mutating func record(_ batch: borrowing Batch) {
+        if batch.count > 0 { output.begin(at: batch.packets[0].time) }
         for number in 0..<batch.count {
             // A frame without an IP packet has nothing that an IPv4 trace could show; its event tells of it.
             guard case .none = batch.packets[number].linkReason else { continue }

@@ -7,7 +7,7 @@ struct TraceRotationOptions: ParsableArguments {
     @Option(
         name: .customShort("C"),
         help: ArgumentHelp(
-            "End a file of the trace at so many million bytes and go on in the next: NAME_00001.pcapng and so on.",
+            "End a file of the trace at about so many million bytes and go on in the next: NAME_00001.pcapng and so on.",
             valueName: "megabytes"
         )
     )
@@ -15,7 +15,10 @@ struct TraceRotationOptions: ParsableArguments {
 
     @Option(
         name: .customShort("G"),
-        help: ArgumentHelp("End a file of the trace after so many seconds and go on in the next.", valueName: "seconds")
+        help: ArgumentHelp(
+            "End a file of the trace once its first packet is so many seconds old, and go on in the next.",
+            valueName: "seconds"
+        )
     )
     var age: UInt64?
 
