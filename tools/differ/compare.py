@@ -135,8 +135,10 @@ def mask(result, start, talk, side):
     if packet.offset or packet.protocol not in (TCP, UDP) or len(result) < after + 8:
         return
     if any(one.outer and one.outer[1] != talk.client[1] for one in talk.sides.values()) and side.outer:
-        for place, port in ((after, packet.sport), (after + 2, packet.dport)):
-            if port == side.outer[1]:
+        # By address and port: an outer port that was drawn may be that of the server.
+        ends = (after, packet.source, packet.sport), (after + 2, packet.destination, packet.dport)
+        for place, address, port in ends:
+            if (address, port) in (side.outer, talk.client):
                 result[place:place + 2] = b"\0\0"
     place = after + (16 if packet.protocol == TCP else 6)
     # A UDP checksum of zero is none, and stays so.
