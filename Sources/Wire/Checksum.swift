@@ -4,11 +4,10 @@
 public enum Checksum {
     /// Folds a 64-bit accumulation of 16-bit words to 16 bits, carries added back in (RFC 1071 section 4.1).
     @inlinable public static func fold(_ sum: UInt64) -> UInt16 {
-        var folded = (sum & 0xffff_ffff) &+ (sum >> 32)
-        folded = (folded & 0xffff) &+ (folded >> 16)
-        folded = (folded & 0xffff) &+ (folded >> 16)
-        folded = (folded & 0xffff) &+ (folded >> 16)
-        return UInt16(truncatingIfNeeded: folded)
+        // A word and itself with its halves exchanged: the high half of their sum is that of both, and what the low half
+        // carries is added back in.
+        let half = UInt32(truncatingIfNeeded: (sum &+ (sum >> 32 | sum << 32)) >> 32)
+        return UInt16(truncatingIfNeeded: (half &+ (half >> 16 | half << 16)) >> 16)
     }
 
     /// The sum of the bytes in `range`, an odd last byte padded with zero.

@@ -31,7 +31,6 @@ extension Pipeline {
             return
         }
         let length = Int(packet.length)
-        let version = length > 0 ? frames.bytes(number, length: length).load8(0) >> 4 : 4
         do throws(Malformed) {
             var ip = try IPv4Packet(
                 validating: frames.frame(number, length: length),
@@ -58,6 +57,8 @@ extension Pipeline {
             }
             try parseBehindAddresses(&packet, &ip, &tally)
         } catch {
+            // Looked at again only where something is wrong.
+            let version = length > 0 ? frames.bytes(number, length: length).load8(0) >> 4 : 4
             let reason = Self.reason(of: error, version: version, marks: packet.marks)
             if packet.hasAddresses { packet.defect = reason } else { packet.reason = reason }
         }
