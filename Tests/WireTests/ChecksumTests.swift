@@ -36,7 +36,16 @@ struct ChecksumTests {
 
     @Test("folding adds all carries back in")
     func fold() {
-        for value in [0, 1, 0xffff, 0x1_0000, 0xffff_ffff, 0x1_0000_0000, UInt64.max, 0xffff_0000_ffff_0001] {
+        var generator = TestGenerator(seed: 1)
+        // Words of zeros and ones carry most.
+        let edges: [UInt64] = [0, 1, 0x7fff, 0x8000, 0xfffe, 0xffff]
+        let carrying = (0..<4000).map { _ in
+            (0..<4).reduce(0) { sum, _ in sum << 16 | edges.randomElement(using: &generator)! }
+        }
+        let others = (0..<4000).map { _ in UInt64.random(in: 0...UInt64.max, using: &generator) }
+        for value in [0, 1, 0xffff, 0x1_0000, 0xffff_ffff, 0x1_0000_0000, UInt64.max, 0xffff_0000_ffff_0001] + carrying
+            + others
+        {
             var expected = value
             while expected > 0xffff { expected = expected % 65536 + expected / 65536 }
             // Both have the same value modulo 65535; zero has two forms, of which folding keeps the one that is due.
