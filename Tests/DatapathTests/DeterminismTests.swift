@@ -40,6 +40,49 @@ struct DeterminismTests {
         }
     }
 
+    @Test("without what is told of flows afterwards the same is sent and counted", arguments: 0..<10)
+    func descriptions(seed: Int) {
+        var traffic = Traffic(seed: seed &+ 2000)
+        let feeds = traffic.feeds(3000)
+        let telling = DatapathHarness(world(seed), batchSize: 64)
+        let silent = DatapathHarness(world(seed), batchSize: 64, describesFlows: false)
+        for (one, other) in zip(telling.send(feeds), silent.send(feeds)) { expectSameFate(one, other) }
+        expectSameBooks(telling, silent)
+    }
+
+    @Test("a connection is the same without, from its first to its last segment")
+    func describedConnection() {
+        var telling = Dialogue()
+        var silent = Dialogue(describesFlows: false)
+        var undescribed = 0
+        for step in ["c:S", "s:S.", "c:.", "c:P.", "s:.", "s:P.", "c:.", "c:P.", "c:F.", "s:.", "s:F.", "c:."] {
+            let (one, other) = (telling.play(step), silent.play(step))
+            expectSameFate(one, other)
+            if one.packet.flow != other.packet.flow { undescribed += 1 }
+        }
+        // All between the handshake and the first FIN.
+        #expect(undescribed >= 4)
+        expectSameBooks(telling.harness, silent.harness)
+    }
+
+    private func expectSameFate(_ one: Treatment, _ other: Treatment) {
+        let isSame =
+            one.verdict == other.verdict && one.reason == other.reason && one.packet.egress == other.packet.egress
+            && one.packet.marks == other.packet.marks && one.sent == other.sent
+        #expect(isSame, "\(one.details)\n\(other.details)")
+    }
+
+    private func expectSameBooks(_ one: DatapathHarness, _ other: DatapathHarness) {
+        for verdict in Verdict.allCases {
+            let (left, right) = (one.pipeline.counters[verdict], other.pipeline.counters[verdict])
+            #expect(left == right)
+            #expect(bytes(one, verdict) == bytes(other, verdict))
+        }
+        let (left, right) = (one.flows, other.flows)
+        #expect(left.map(\.identifier) == right.map(\.identifier))
+        #expect(left.map(\.counts) == right.map(\.counts))
+    }
+
     private func bytes(_ harness: DatapathHarness, _ verdict: Verdict) -> UInt64 {
         harness.pipeline.counters.bytes[Int(verdict.rawValue)]
     }

@@ -87,6 +87,7 @@ package final class DatapathHarness {
         _ world: World = World(),
         batchSize: Int = 1,
         frameCapacity: Int = 65535,
+        describesFlows: Bool = true,
         pinned maps: consuming PinnedMaps = PinnedMaps()
     ) {
         interfaces = InterfaceTable(world.interfaces)
@@ -96,7 +97,7 @@ package final class DatapathHarness {
             services: world.services,
             pinned: maps
         )
-        batch = Batch(frameCapacity: frameCapacity)
+        batch = Batch(frameCapacity: frameCapacity, describesFlows: describesFlows)
         self.batchSize = batchSize
     }
 

@@ -18,7 +18,9 @@ package struct Dialogue {
     package var base: (client: UInt32, server: UInt32) = (0xffff_ff00, 0x7fff_fff0)
     private var next: (client: UInt32, server: UInt32) = (0, 0)
 
-    package init(_ world: World = World()) { harness = DatapathHarness(world) }
+    package init(_ world: World = World(), describesFlows: Bool = true) {
+        harness = DatapathHarness(world, describesFlows: describesFlows)
+    }
 
     /// The state of the flow that was opened last.
     package var state: FlowState? { harness.flows.last?.state }

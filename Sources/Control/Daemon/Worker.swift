@@ -50,7 +50,8 @@ struct Worker: ~Copyable {
         self.ports = ports
         polling = Polling(surroundings.polling)
         coalescer = Coalescer(ports.map(\.coalescing))
-        batch = Batch(keepsPreimages: surroundings.recorder != nil)
+        let isRecorded = surroundings.recorder != nil
+        batch = Batch(keepsPreimages: isRecorded, describesFlows: isRecorded)
         recorder = surroundings.recorder
         numbers = surroundings.numbers
         mailbox = surroundings.mailbox

@@ -88,7 +88,10 @@ package struct ReplaySession: ~Copyable {
             interfaces: interfaces,
             services: cluster.serviceTable(seed: settings.seed)
         )
-        batch = Batch(keepsPreimages: settings.trace != nil)
+        batch = Batch(
+            keepsPreimages: settings.trace != nil,
+            describesFlows: settings.trace != nil || settings.output != nil
+        )
         let last = interfaces.interfaces.indices.last ?? 0
         uplink = UInt16(interfaces.interfaces.firstIndex { $0.role == .uplink } ?? last)
     }

@@ -85,8 +85,18 @@ package struct Flow: TimerElement, Sendable {
     /// What holds for one direction.
     @inline(__always) package func side(_ direction: FlowDirection) -> FlowSide { sides[direction.index] }
 
+    /// The same of a record where it lies; see `InlineArray.inPlace`.
+    @inline(__always) mutating func sideInPlace(_ direction: FlowDirection) -> FlowSide {
+        sides.inPlace(direction.index)
+    }
+
     /// The interface that packets of a direction leave by.
     @inline(__always) package func egress(_ direction: FlowDirection) -> UInt16 { egresses[direction.index] }
+
+    /// The same of a record where it lies.
+    @inline(__always) mutating func egressInPlace(_ direction: FlowDirection) -> UInt16 {
+        egresses.inPlace(direction.index)
+    }
 
     /// The interface that packets of a direction come in by: the one that answers to them leave by.
     @inline(__always) func ingress(_ direction: FlowDirection) -> UInt16 { egresses[direction.opposite.index] }

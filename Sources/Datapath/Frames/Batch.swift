@@ -28,6 +28,8 @@ package struct Batch: ~Copyable {
     package var preimages: FramePool
     /// Whether preimages are kept.
     package var keepsPreimages: Bool
+    /// Whether packets say afterwards what their flows are, for events and traces; nothing else looks at it.
+    package let describesFlows: Bool
 
     /// How many bytes of a packet translation may change: the headers, and those quoted in an ICMP error.
     package static let preimageLength = 192
@@ -41,7 +43,8 @@ package struct Batch: ~Copyable {
     static let emissionsPerPacket = scratchPerPacket / 128 + 1
 
     /// `frameCapacity` is the longest packet that can be read, 65,535 bytes unless a test needs less.
-    package init(frameCapacity: Int = 65535, keepsPreimages: Bool = false) {
+    package init(frameCapacity: Int = 65535, keepsPreimages: Bool = false, describesFlows: Bool = true) {
+        self.describesFlows = describesFlows
         frames = FramePool(count: Self.maximumCount, capacity: frameCapacity)
         packets = FixedArray(count: Self.maximumCount)
         scratch = FramePool(arena: Self.maximumCount * Self.scratchPerPacket, capacity: 65535)

@@ -64,8 +64,7 @@ package struct Packet: Sendable, BitwiseCopyable {
     /// Addresses and ports as received.
     package var tuple = FlowTuple(source: .any, sourcePort: 0, destination: .any, destinationPort: 0)
     /// The addresses in the frame as it was read; `tuple` has others where replay has reconstructed a reply.
-    var arrivalSource = IPv4Address.any
-    var arrivalDestination = IPv4Address.any
+    var arrivalAddresses: UInt64 = 0
     /// Addresses and ports as sent; meaningful for `forward` and `pass`.
     package var translated = FlowTuple(source: .any, sourcePort: 0, destination: .any, destinationPort: 0)
     /// A defect behind the addresses, to be named unless the addresses are worse.
@@ -89,6 +88,11 @@ package struct Packet: Sendable, BitwiseCopyable {
     package var firstEmission: UInt32 = 0
     /// How many emissions of the batch are the packet's, from `firstEmission` on.
     package var emissions: UInt16 = 0
+
+    /// The source address in the frame as it was read.
+    var arrivalSource: IPv4Address { FlowTuple(addresses: arrivalAddresses, ports: 0).source }
+    /// The destination address in the frame as it was read.
+    var arrivalDestination: IPv4Address { FlowTuple(addresses: arrivalAddresses, ports: 0).destination }
 
     /// Where the transport header begins; nil where there is none that is known, as in later fragments.
     var transportPlace: Int? { hasPorts ? Int(headerLength) : nil }

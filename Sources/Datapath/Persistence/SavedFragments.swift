@@ -37,8 +37,10 @@ struct SavedFragment {
         packet.wireLength = decoder.get()
         packet.ingress = decoder.get()
         packet.marks = PacketMarks(rawValue: decoder.get())
-        packet.arrivalSource = IPv4Address(bits: decoder.get())
-        packet.arrivalDestination = IPv4Address(bits: decoder.get())
+        let source = IPv4Address(bits: decoder.get())
+        let destination = IPv4Address(bits: decoder.get())
+        packet.arrivalAddresses =
+            FlowTuple(source: source, sourcePort: 0, destination: destination, destinationPort: 0).addresses
         bytes = decoder.getBytes(decoder.getCount(limit: Int(UInt16.max), size: 1))
         packet.length = Int32(truncatingIfNeeded: bytes.count)
     }

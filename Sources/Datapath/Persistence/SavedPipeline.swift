@@ -85,8 +85,7 @@ extension Pipeline {
             identification(0, &batch) == key.identification
         else { return nil }
         packet.ingress = fragment.packet.ingress
-        packet.arrivalSource = fragment.packet.arrivalSource
-        packet.arrivalDestination = fragment.packet.arrivalDestination
+        packet.arrivalAddresses = fragment.packet.arrivalAddresses
         return packet
     }
 

@@ -125,10 +125,9 @@ extension Pipeline {
         } else {
             flows.flows[reference.number].counts.count(reference.direction, length: Int(packet.totalLength))
             let identification = freshIdentification(&packet, reference)
-            let flow = flows.flows[reference.number]
-            isTranslated = flow.isTranslated
+            isTranslated = flows.flows[reference.number].isTranslated
             var frame = batch.scratch.frame(buffer, length: Int(packet.length))
-            flow.rewrite(&frame, at: packet.transportPlace, reference.direction)
+            flows.flows[reference.number].rewrite(&frame, at: packet.transportPlace, reference.direction)
             if let identification { Self.replaceIdentification(&frame, by: identification) }
         }
         let mtu = Int(interfaces.facts[Int(packet.egress)].mtu)

@@ -49,8 +49,7 @@ extension Pipeline {
             packet.timeToLive = ip.timeToLive
             packet.fragment = FragmentField(bits: ip.flagsAndOffset)
             packet.tuple.addresses = UInt64(littleEndian: ip.bytes.bytes.loadNative64(IPv4Packet.Field.source))
-            packet.arrivalSource = packet.tuple.source
-            packet.arrivalDestination = packet.tuple.destination
+            packet.arrivalAddresses = packet.tuple.addresses
             packet.hasAddresses = true
             if configuration.takesIngressFromSource {
                 packet.ingress = interfaces.egress(to: packet.tuple.source) ?? packet.ingress

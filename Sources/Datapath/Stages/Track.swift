@@ -24,7 +24,7 @@ extension Pipeline {
         guard !reference.isNone, batch.packets[number].isPlain else { return .refused }
         // Safe: the address of a record of the slab, of which nobody else holds more than the lock allows.
         let flow = unsafe flows.flows.address(of: reference.number)
-        guard unsafe flow.pointee.tuple(reference.direction) == batch.packets[number].tuple,
+        guard unsafe flow.pointee.sideInPlace(reference.direction).tuple == batch.packets[number].tuple,
             unsafe flow.pointee.transport == batch.packets[number].transport
         else { return .refused }
         let deadline = shared ? unsafe FlowLock.acquire(flow) : unsafe flow.pointee.deadline
@@ -40,6 +40,7 @@ extension Pipeline {
                 tracker.steady,
                 interfaces,
                 &tally,
+                describes: batch.describesFlows,
                 deadline: &next
             )
         }
@@ -63,11 +64,12 @@ extension Pipeline {
         _ durations: FlowTracker.SteadyDurations,
         _ interfaces: InterfaceTable,
         _ tally: inout Tally,
+        describes: Bool,
         deadline: inout UInt64
     ) -> ShortWay {
-        let egress = flow.egress(direction)
+        let egress = flow.egressInPlace(direction)
         // A packet that comes in where answers to it go out has the source that the flow began with.
-        guard packet.ingress == flow.ingress(direction),
+        guard packet.ingress == flow.egressInPlace(direction.opposite),
             Int32(truncatingIfNeeded: packet.totalLength) <= interfaces.facts[Int(egress)].mtu
                 || packet.segmentSize > 0 && packet.longestLength <= Int(interfaces.facts[Int(egress)].mtu),
             flow.isTranslated || egress != interfaces.host
@@ -84,6 +86,8 @@ extension Pipeline {
             deadline: &deadline
         )
         if !isPlain { return .notPlain }
+        packet.egress = egress
+        if describes { flow.describe(&packet, direction) }
         finish(&packet, &frames, number, &flow, direction, &tally)
         return .sent
     }
@@ -104,6 +108,7 @@ extension Pipeline {
             if configuration.strict { return false }
             tally.invalidSegments &+= 1
         }
+        flows.flows[reference.number].describe(&batch.packets[number], reference.direction)
         Self.finish(
             &batch.packets[number],
             &batch.frames,
@@ -126,7 +131,6 @@ extension Pipeline {
         _ direction: FlowDirection,
         _ tally: inout Tally
     ) {
-        flow.describe(&packet, direction)
         flow.counts.count(direction, length: Int(packet.totalLength))
         // Both headers of a plain segment: every place in them is known to lie within.
         var headers = frames.frame(number, length: IPv4Packet.minimumHeaderLength + TCPSegment.minimumHeaderLength)

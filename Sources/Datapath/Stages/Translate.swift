@@ -96,18 +96,18 @@ extension Flow {
     ///
     /// `place` is where the transport header begins; nil where there is none, as in all fragments but the first. `isPartial`
     /// says that its checksum is: see `PartialChecksum`.
-    @inline(__always) func rewrite(
+    @inline(__always) mutating func rewrite(
         _ frame: inout MutableRawSpan,
         at place: Int?,
         _ direction: FlowDirection,
         isPartial: Bool = false
     ) {
         let field = IPv4Packet.Field.self
-        let side = side(direction)
+        let side = sideInPlace(direction)
         frame.store8(frame.load8(field.timeToLive) &- 1, at: field.timeToLive)
         frame.storeBE(Checksum.update(frame.loadBE16(field.checksum), by: side.headerDelta), at: field.checksum)
         guard isTranslated else { return }
-        let sent = translated(direction)
+        let sent = sideInPlace(direction.opposite).tuple.reversed
         frame.storeBytes(of: sent.addresses.littleEndian, toByteOffset: field.source, as: UInt64.self)
         guard let place else { return }
         if isPartial {

@@ -3,7 +3,7 @@ import Wire
 
 /// Makes packets from a template and tuples, as a read() would put them into a batch.
 struct Feeder: ~Copyable {
-    var batch = Batch(frameCapacity: 2048)
+    var batch = Batch(frameCapacity: 2048, describesFlows: false)
     /// Addresses and ports of the packets, flow by flow.
     var tuples: [Tuple]
     /// The clock of the packets.
