@@ -187,6 +187,14 @@ struct CoalescingTests {
         #expect(alone.count == 60 && together.count == 3)
         #expect(together.map { Dissection($0.bytes)?.sourcePort } == [100, 101, 102])
 
+        // As a daemon without a trace has them: of flows that are known, and of which nothing is told.
+        let silent = DatapathHarness(describesFlows: false)
+        for port in 100..<103 as Range<UInt16> {
+            silent.send(udp(W.client, port, to: W.vip, 53))
+            silent.send(udp(W.backend, 5353, to: W.client, port))
+        }
+        #expect(silent.write(feeds).together.map { Dissection($0.bytes)?.sourcePort } == [100, 101, 102])
+
         var mixed = feeds
         mixed.insert(Feed(echo(W.client, to: W.outside)), at: 30)
         let (_, around) = DatapathHarness().write(mixed)

@@ -58,7 +58,7 @@ struct DeterminismTests {
         for step in ["c:S", "s:S.", "c:.", "c:P.", "s:.", "s:P.", "c:.", "c:P.", "c:F.", "s:.", "s:F.", "c:."] {
             let (one, other) = (telling.play(step), silent.play(step))
             expectSameFate(one, other)
-            if one.packet.flow != other.packet.flow { undescribed += 1 }
+            if one.packet.conntrack != other.packet.conntrack { undescribed += 1 }
         }
         // All between the handshake and the first FIN.
         #expect(undescribed >= 4)
@@ -68,7 +68,7 @@ struct DeterminismTests {
     private func expectSameFate(_ one: Treatment, _ other: Treatment) {
         let isSame =
             one.verdict == other.verdict && one.reason == other.reason && one.packet.egress == other.packet.egress
-            && one.packet.marks == other.packet.marks && one.sent == other.sent
+            && one.packet.marks == other.packet.marks && one.packet.flow == other.packet.flow && one.sent == other.sent
         #expect(isSame, "\(one.details)\n\(other.details)")
     }
 

@@ -28,7 +28,7 @@ package struct Batch: ~Copyable {
     package var preimages: FramePool
     /// Whether preimages are kept.
     package var keepsPreimages: Bool
-    /// Whether packets say afterwards what their flows are, for events and traces; nothing else looks at it.
+    /// Whether packets say afterwards more of their flows than which they are, for events and traces; nothing else looks at it.
     package let describesFlows: Bool
 
     /// How many bytes of a packet translation may change: the headers, and those quoted in an ICMP error.

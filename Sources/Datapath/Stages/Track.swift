@@ -87,6 +87,7 @@ extension Pipeline {
         )
         if !isPlain { return .notPlain }
         packet.egress = egress
+        packet.flow = flow.identifier
         if describes { flow.describe(&packet, direction) }
         finish(&packet, &frames, number, &flow, direction, &tally)
         return .sent
