@@ -41,6 +41,23 @@ struct GatheringTests {
         }
     }
 
+    @Test("turns that are far apart are quick by what they find")
+    func apart() {
+        var gathering = Gathering()
+        var now: UInt64 = 1_000_000_000
+        for _ in 0..<Gathering.evidence {
+            now += 9 * Gathering.succession
+            let isTooEarly = gathering.isWorthwhile(source: 3, count: 10, now: now)
+            #expect(!isTooEarly)
+        }
+        now += 9 * Gathering.succession
+        let isQuick = gathering.isWorthwhile(source: 3, count: 10, now: now)
+        #expect(isQuick)
+        now += 10 * Gathering.succession
+        let isSlow = gathering.isWorthwhile(source: 3, count: 10, now: now)
+        #expect(!isSlow)
+    }
+
     @Test("a backlog has gathered enough, and an empty turn changes nothing")
     func backlog() {
         var gathering = Gathering()

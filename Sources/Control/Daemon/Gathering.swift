@@ -19,7 +19,7 @@ package struct Gathering {
 
     /// So many turns show that packets come one way.
     package static let evidence = 16
-    /// Turns further apart than this, in nanoseconds, are no quick succession.
+    /// Packets further apart than this, in nanoseconds, are no quick succession.
     package static let succession: UInt64 = 200_000
     /// A batch with more packets has gathered enough: there is a backlog.
     package static let enough = Batch.maximumCount / 2
@@ -36,7 +36,8 @@ package struct Gathering {
         guard count > 0 else { return false }
         let elapsed = now &- last
         last = now
-        guard let found, found == source, elapsed < Self.succession else {
+        // By the packet: where others have the processor in between, turns are far apart just when there is much to do.
+        guard let found, found == source, elapsed < Self.succession &* UInt64(count) else {
             source = found
             turns = 0
             return false
