@@ -98,9 +98,12 @@ ROUND_TRIPS = [
     ("ping -i 0.001", "µs", True, ping("-i", "0.001", "-c", "500")),
     ("ping -f", "µs", True, ping("-f", "-c", "5000")),
 ]
-ALL = [
+STREAMS = [
     ("TCP, 1 stream", "Gb/s", False, tcp(1)),
     ("TCP, 4 streams", "Gb/s", False, tcp(4)),
+]
+ALL = [
+    *STREAMS,
     ("UDP, 64 bytes, 1 flow", "k/s", False, udp(64)),
     ("UDP, 64 bytes, 32 flows", "k/s", False, udp(64, 32)),
     ("UDP, 1,400 bytes, 1 flow", "k/s", False, udp(1400)),

@@ -202,6 +202,12 @@ class CulvertAlways(Culvert):
     name, more = "culvert, polling: always", "datapath: {polling: always}\n"
 
 
+class CulvertWorkers(Culvert):
+    """With a thread more, which the peers do not have: so it is measured apart from the others."""
+
+    name, more = "culvert, workers: 2", "datapath: {workers: 2}\n"
+
+
 MANIFESTS = """
 apiVersion: v1
 kind: Service

@@ -61,19 +61,26 @@ def pair_ratio(ours, theirs):
     return report.median(pairs)
 
 
-def tables(figures, cpu, note, count):
-    names = [kind.name for kind in peers.ALL]
+def compared(title, names, chosen, figures, note, count):
+    """A row for each load: the medians of all, and the first one's ratios to the others."""
     result = report.Table(
-        "live: median of %d rounds by turns; ratios are culvert's to the peer's, median of the rounds" % count,
+        "live: %smedian of %d rounds by turns; ratios are culvert's to the peer's, median of the rounds" % (title, count),
         ["load", "unit", *names, *("/ " + name for name in names[1:])],
         " ".join(note),
     )
-    used = report.Table("live: the forwarder's CPU per delivered datagram, ns, median", ["load", *names[:3], "/ bare, offload", "/ bare"])
-    for name, unit, _, _ in loads.ALL:
-        row, processor = figures.get(name, {}), cpu.get(name, {})
-        ours = row.get("culvert", [])
-        ratios = [pair_ratio(ours, row.get(other, [])) for other in names[1:]]
+    for name, unit, _, _ in chosen:
+        row = figures.get(name, {})
+        ratios = [pair_ratio(row.get(names[0], []), row.get(other, [])) for other in names[1:]]
         result.add(name, unit, *(report.median(row.get(other, [])) for other in names), *ratios)
+    return result
+
+
+def tables(figures, cpu, note, count):
+    names = [kind.name for kind in peers.ALL]
+    result = compared("", names, loads.ALL, figures, note, count)
+    used = report.Table("live: the forwarder's CPU per delivered datagram, ns, median", ["load", *names[:3], "/ bare, offload", "/ bare"])
+    for name, _, _, _ in loads.ALL:
+        processor = cpu.get(name, {})
         if report.median(processor.get("culvert", [])) is not None:
             ratios = [pair_ratio(processor["culvert"], processor.get(other, [])) for other in names[1:3]]
             used.add(name, *(report.median(processor.get(other, [])) for other in names[:3]), *ratios)
@@ -107,7 +114,13 @@ def measure(options):
         return [table]
     report.build_culvert()
     count, seconds = (3, 1) if options.quick else (7, 2)
-    note, note_of_always = [], []
+    note, note_of_workers, note_of_always = [], [], []
     figures, cpu = run(peers.ALL, loads.ALL, count, seconds, note)
+    kinds = [peers.CulvertWorkers, peers.BareOffload, peers.Nftables]
+    workers, _ = run(kinds, loads.STREAMS, count, seconds, note_of_workers)
     always, _ = run([peers.CulvertAlways], loads.ROUND_TRIPS, count, seconds, note_of_always)
-    return [*tables(figures, cpu, note, count), always_table(always, note_of_always, count)]
+    return [
+        *tables(figures, cpu, note, count),
+        compared("two workers, ", [kind.name for kind in kinds], loads.STREAMS, workers, note_of_workers, count),
+        always_table(always, note_of_always, count),
+    ]
