@@ -163,6 +163,22 @@ struct RestorationTests {
         #expect(second.accountingIssues.isEmpty)
     }
 
+    @Test("with deltas of checksums that are not their tuples' are refused", arguments: [12, 14, 28, 30])
+    func deltas(place: Int) throws {
+        let files = MapFiles()
+        let first = DatapathHarness(pinned: files.maps())
+        first.send(Self.feeds(8))
+        let second = DatapathHarness()
+        let result = try files.restore(into: second) { bytes in
+            guard bytes.byteCount == PinnedMaps.conntrackByteCount(capacity: 4096) else { return }
+            for record in 1...first.flows.count {
+                let delta = PinnedMaps.recordOffset + record * PinnedMaps.flowSize + place
+                bytes.store8(bytes.load8(delta) ^ 1, at: delta)
+            }
+        }
+        #expect(result.refused == first.flows.count && result.flows == 0 && second.flows.isEmpty)
+    }
+
     @Test("whose lock the killed process held go on as if they had been seen just now")
     func locked() throws {
         let files = MapFiles()
