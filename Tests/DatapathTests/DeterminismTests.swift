@@ -40,17 +40,7 @@ struct DeterminismTests {
         }
     }
 
-    @Test("without what is told of flows afterwards the same is sent and counted", arguments: 0..<10)
-    func descriptions(seed: Int) {
-        var traffic = Traffic(seed: seed &+ 2000)
-        let feeds = traffic.feeds(3000)
-        let telling = DatapathHarness(world(seed), batchSize: 64)
-        let silent = DatapathHarness(world(seed), batchSize: 64, describesFlows: false)
-        for (one, other) in zip(telling.send(feeds), silent.send(feeds)) { expectSameFate(one, other) }
-        expectSameBooks(telling, silent)
-    }
-
-    @Test("a connection is the same without, from its first to its last segment")
+    @Test("a connection of which nothing is told is sent and counted the same")
     func describedConnection() {
         var telling = Dialogue()
         var silent = Dialogue(describesFlows: false)

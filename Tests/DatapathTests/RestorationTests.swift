@@ -163,36 +163,38 @@ struct RestorationTests {
         #expect(second.accountingIssues.isEmpty)
     }
 
-    @Test("with deltas of checksums that are not their tuples' are refused", arguments: [12, 14, 28, 30])
-    func deltas(place: Int) throws {
+    /// What becomes of the flows of a process when something was done to each of their records, at its place.
+    private func restore(
+        into second: DatapathHarness,
+        _ change: (inout MutableRawSpan, Int) -> Void
+    ) throws -> (result: Restoration, flows: Int) {
         let files = MapFiles()
         let first = DatapathHarness(pinned: files.maps())
         first.send(Self.feeds(8))
-        let second = DatapathHarness()
+        let count = first.flows.count
         let result = try files.restore(into: second) { bytes in
             guard bytes.byteCount == PinnedMaps.conntrackByteCount(capacity: 4096) else { return }
-            for record in 1...first.flows.count {
-                let delta = PinnedMaps.recordOffset + record * PinnedMaps.flowSize + place
-                bytes.store8(bytes.load8(delta) ^ 1, at: delta)
-            }
+            for record in 1...count { change(&bytes, PinnedMaps.recordOffset + record * PinnedMaps.flowSize) }
         }
-        #expect(result.refused == first.flows.count && result.flows == 0 && second.flows.isEmpty)
+        return (result, count)
+    }
+
+    @Test("with deltas of checksums that are not their tuples' are refused", arguments: [12, 14, 28, 30])
+    func deltas(place: Int) throws {
+        let second = DatapathHarness()
+        let (result, count) = try restore(into: second) { bytes, record in
+            bytes.store8(bytes.load8(record + place) ^ 1, at: record + place)
+        }
+        #expect(count > 0 && result.refused == count && result.flows == 0 && second.flows.isEmpty)
     }
 
     @Test("whose lock the killed process held go on as if they had been seen just now")
     func locked() throws {
-        let files = MapFiles()
-        let first = DatapathHarness(pinned: files.maps())
-        first.send(Self.feeds(8))
         let second = DatapathHarness()
-        let result = try files.restore(into: second) { bytes in
-            guard bytes.byteCount == PinnedMaps.conntrackByteCount(capacity: 4096) else { return }
-            for record in 1...first.flows.count {
-                let deadline = PinnedMaps.recordOffset + record * PinnedMaps.flowSize + FlowLock.deadlineOffset
-                bytes.storeBytes(of: UInt64.max, toByteOffset: deadline, as: UInt64.self)
-            }
+        let (result, count) = try restore(into: second) { bytes, record in
+            bytes.storeBytes(of: UInt64.max, toByteOffset: record + FlowLock.deadlineOffset, as: UInt64.self)
         }
-        #expect(result.flows == first.flows.count && result.refused == 0 && result.expired == 0)
+        #expect(count > 0 && result.flows == count && result.refused == 0 && result.expired == 0)
         let longest = World().configuration.timeouts.duration(of: .established)
         #expect(second.flows.allSatisfy { $0.deadline <= DatapathHarness.epoch + 1_000_000_000 + longest })
         second.idle(until: 1_000_000)
