@@ -151,7 +151,10 @@ if Context.environment["CULVERT_BENCH"] != nil {
 if Context.environment["CULVERT_FUZZ"] != nil {
     let sanitizers = ["-sanitize=address,fuzzer"]
     let fuzzed = settings + [.unsafeFlags(sanitizers)]
-    for target in package.targets where target.swiftSettings != nil && target.type != .test {
+    // Nothing but the fuzzers and what they need.
+    package.targets.removeAll { $0.type == .test || ["culvert", "CAllocationCounter"].contains($0.name) }
+    package.products = []
+    for target in package.targets where target.swiftSettings != nil {
         target.swiftSettings? += [.unsafeFlags(sanitizers)]
     }
     package.targets.append(.target(name: "CFuzz", path: "tools/fuzzers/CFuzz"))
