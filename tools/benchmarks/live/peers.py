@@ -145,6 +145,12 @@ class BareOffload(Bare):
     name, options = "bare, offload", ("--offload",)
 
 
+class BareQueues(Bare):
+    """As many threads as Culvert with two workers, each with a queue of both TUNs."""
+
+    name, options = "bare, offload, two queues", ("--offload", "--queues", "2")
+
+
 class Nftables(Peer):
     """The kernel: a namespace between two veths that translates as kube-proxy would have it."""
 
@@ -203,7 +209,7 @@ class CulvertAlways(Culvert):
 
 
 class CulvertWorkers(Culvert):
-    """With a thread more, which the peers do not have: so it is measured apart from the others."""
+    """With a thread more than the peers of `ALL` have: so it is measured apart from them."""
 
     name, more = "culvert, workers: 2", "datapath: {workers: 2}\n"
 

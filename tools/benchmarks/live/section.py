@@ -116,7 +116,7 @@ def measure(options):
     count, seconds = (3, 1) if options.quick else (7, 2)
     note, note_of_workers, note_of_always = [], [], []
     figures, cpu = run(peers.ALL, loads.ALL, count, seconds, note)
-    kinds = [peers.CulvertWorkers, peers.BareOffload, peers.Nftables]
+    kinds = [peers.CulvertWorkers, peers.BareQueues, peers.BareOffload, peers.Nftables]
     workers, _ = run(kinds, loads.STREAMS, count, seconds, note_of_workers)
     always, _ = run([peers.CulvertAlways], loads.ROUND_TRIPS, count, seconds, note_of_always)
     return [
