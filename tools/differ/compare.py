@@ -115,25 +115,40 @@ def is_hairpin(talk):
     return any(side.backend and side.backend[0] == talk.client[0] for side in talk.sides.values())
 
 
+def neutral(result, place, removed, added):
+    """Puts a checksum right for bytes that were replaced (RFC 1624, equation 3); zero has one form, which is not that of none."""
+    total = ~struct.unpack_from("!H", result, place)[0] & 0xFFFF
+    total += sum(~word & 0xFFFF for word in words(removed)) + sum(words(added))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    struct.pack_into("!H", result, place, ~total & 0xFFFF or 0xFFFF)
+
+
+def words(data):
+    return struct.unpack(f"!{len(data) // 2}H", data[:len(data) & ~1])
+
+
 def mask(result, start, talk, side):
-    """Masks an IPv4 packet from `start` on, and the one that it quotes; checksums were verified."""
+    """Masks an IPv4 packet from `start` on, and the one that it quotes.
+
+    Checksums follow, so that a wrong one stays as wrong as it was, in a quote as well."""
     if len(result) < start + 20:
         return
     packet = Packet(bytes(result[start:]))
     after = start + packet.header
-    result[start + 10:start + 12] = b"\0\0"
     if side.backend and side.backend[0] != talk.service[0]:
         hidden = [side.backend[0]] + ([side.outer[0]] if is_hairpin(talk) else [])
         for place, address in ((start + 12, packet.source), (start + 16, packet.destination)):
             if address in hidden:
                 result[place:place + 4] = b"\0\0\0\0"
-    if packet.protocol == ICMP:
-        result[after + 2:after + 4] = b"\0\0"
-        if packet.is_error:
-            mask(result, after + 8, talk, side)
-        return
+    addresses = packet.data[12:20], bytes(result[start + 12:start + 20])
+    neutral(result, start + 10, *addresses)
+    if packet.is_error:
+        mask(result, after + 8, talk, side)
+        neutral(result, after + 2, packet.body[8:], result[after + 8:])
     if packet.offset or packet.protocol not in (TCP, UDP) or len(result) < after + 8:
         return
+    ports = bytes(result[after:after + 4])
     if any(one.outer and one.outer[1] != talk.client[1] for one in talk.sides.values()) and side.outer:
         # By address and port: an outer port that was drawn may be that of the server.
         ends = (after, packet.source, packet.sport), (after + 2, packet.destination, packet.dport)
@@ -143,26 +158,23 @@ def mask(result, start, talk, side):
     place = after + (16 if packet.protocol == TCP else 6)
     # A UDP checksum of zero is none, and stays so.
     if len(result) >= place + 2 and (packet.protocol == TCP or result[place:place + 2] != b"\0\0"):
-        result[place:place + 2] = b"\xff\xff"
+        neutral(result, place, addresses[0] + ports, addresses[1] + bytes(result[after:after + 4]))
 
 
 def renumber(result, start, side, is_clients):
     """Gives a datagram that was in fragments, or the quote of one, the identification that it came with.
 
-    Culvert gives masqueraded ones another (RFC 6864), those of both directions perhaps the same; the checksums that cover it were
-    verified."""
+    Culvert gives masqueraded ones another (RFC 6864), those of both directions perhaps the same."""
     if len(result) < start + 20:
         return
     packet = Packet(bytes(result[start:]))
     after = start + packet.header
     if (is_clients, packet.ident) in side.identifications:
         struct.pack_into("!H", result, start + 4, side.identifications[is_clients, packet.ident])
-        result[start + 10:start + 12] = b"\0\0"
+        neutral(result, start + 10, packet.data[4:6], bytes(result[start + 4:start + 6]))
     if packet.is_error:
-        before = bytes(result[after + 8:])
         renumber(result, after + 8, side, not is_clients)
-        if bytes(result[after + 8:]) != before:
-            result[after + 2:after + 4] = b"\0\0"
+        neutral(result, after + 2, packet.body[8:], result[after + 8:])
 
 
 def fields_of(data):

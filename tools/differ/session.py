@@ -1,6 +1,6 @@
 """One session: a namespace of its own, a seed, a number of packets. Prints what differs, and a summary in JSON as the last line.
 
-Run by tools/differential, inside `unshare --net`: session.py CULVERT SEED PACKETS
+Run by tools/differential, inside `unshare --net`: session.py CULVERT SEED PACKETS [DAMAGE]
 """
 
 import json
@@ -13,6 +13,7 @@ from collections import Counter
 
 from compare import Backends, culvert_outputs, fields_of, interface_of, is_generated, kernel_outputs, learn, masked
 from conversations import CLIENTS, Maker
+from damages import DAMAGES
 from decisions import documented
 from engine import Engine
 from kernel import Kernel
@@ -26,8 +27,9 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 class Session:
-    def __init__(self, culvert, seed, count):
+    def __init__(self, culvert, seed, count, damage=None):
         self.seed, self.count = seed, count
+        self.damage, self.damaged = DAMAGES.get(damage), 0
         self.directory = tempfile.mkdtemp(prefix="culvert-differential-")
         self.version, self.reloads = 0, 0
         # Seeds take turns: a narrow interface towards the pods, or towards the others, or none; every other one has reloads.
@@ -62,6 +64,8 @@ class Session:
             self.random.shuffle(due)
             self.round(due)
             turn += 1
+            if self.damaged and self.differences:
+                return
 
     def reload(self, talks):
         """Other rules on both sides. Flows of UDP whose endpoint is gone are over; those of TCP stay."""
@@ -104,9 +108,21 @@ class Session:
         events = self.engine.inject(inputs) if inputs else []
         for talk, step, packets, results, first in work:
             mine = events[first:first + len(packets["culvert"])]
+            if self.damage and not self.damaged:
+                self.do_damage(talk, step, mine)
             outputs = {"kernel": kernel_outputs(talk, step, results), "culvert": culvert_outputs(mine)}
             self.compared += len(mine)
             self.judge(talk, step, packets, outputs, mine)
+
+    def do_damage(self, talk, step, events):
+        """Damages the first packet that came out and can be damaged in this way."""
+        for event in events:
+            for place, output in enumerate(event["outputs"]):
+                instead = self.damage(self, talk, step, *output)
+                if instead is not None:
+                    event["outputs"][place:place + 1] = instead
+                    self.damaged += 1
+                    return
 
     @staticmethod
     def is_hop(talk, step, data):
@@ -206,7 +222,7 @@ class Session:
 
 def main():
     culvert, seed, count = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-    session = Session(culvert, seed, count)
+    session = Session(culvert, seed, count, *sys.argv[4:])
     try:
         session.run()
     finally:
@@ -217,7 +233,7 @@ def main():
     chosen = {side: [[list(key), [[list(one), number] for one, number in counts.items()]] for key, counts in keys.items()]
               for side, keys in session.backends.chosen.items()}
     print(json.dumps({"compared": session.compared, "differences": session.differences, "decided": session.decided,
-                      "chosen": chosen}))
+                      "chosen": chosen, "damaged": session.damaged}))
 
 
 main()
