@@ -198,4 +198,16 @@ struct WorkerTests {
     func lockPlace() {
         #expect(MemoryLayout<Flow>.offset(of: \.deadline) == FlowLock.deadlineOffset)
     }
+
+    @Test("What is read of a record that another worker may have locked are its tuples")
+    func tuplesOfRecords() {
+        let original = FlowTuple(addresses: 0x0102_0304_0506_0708, ports: 0x090a_0b0c)
+        let reply = FlowTuple(addresses: 0x1112_1314_1516_1718, ports: 0x191a_1b1c)
+        var flow = Flow(original: original, reply: reply, transport: .udp, identifier: 1)
+        // Safe: the record is there while it is read.
+        unsafe withUnsafePointer(to: &flow) { record in
+            #expect(unsafe Flow.tuple(of: record, .original) == original)
+            #expect(unsafe Flow.tuple(of: record, .reply) == reply)
+        }
+    }
 }

@@ -47,8 +47,8 @@ package struct Flow: TimerElement, Sendable {
         set { nextTimer = newValue }
     }
 
-    /// A flow that was just seen for the first time.
-    init(original: FlowTuple, reply: FlowTuple, transport: TransportProtocol, identifier: UInt64) {
+    /// A flow that was just seen for the first time, by its tuples as they arrive.
+    package init(original: FlowTuple, reply: FlowTuple, transport: TransportProtocol, identifier: UInt64) {
         sides = [
             FlowSide(original, to: reply.reversed, transport),
             FlowSide(reply, to: original.reversed, transport),
@@ -88,6 +88,19 @@ package struct Flow: TimerElement, Sendable {
     /// The same of a record where it lies; see `InlineArray.inPlace`.
     @inline(__always) mutating func sideInPlace(_ direction: FlowDirection) -> FlowSide {
         sides.inPlace(direction.index)
+    }
+
+    /// The tuple that packets of a direction arrive with, of a record that another worker may have locked.
+    ///
+    /// `sideInPlace` counts as a change of the record, whatever it does, and of two workers only the one with the lock may
+    /// change it. No tuple changes while the short way is open.
+    @inline(__always) package static func tuple(
+        of flow: UnsafePointer<Flow>,
+        _ direction: FlowDirection
+    ) -> FlowTuple {
+        // Safe: a record begins with its sides, and a side with its tuple; a test looks that they do.
+        let place = direction.index &* MemoryLayout<FlowSide>.stride
+        return unsafe UnsafeRawPointer(flow).load(fromByteOffset: place, as: FlowTuple.self)
     }
 
     /// The interface that packets of a direction leave by.

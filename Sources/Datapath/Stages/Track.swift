@@ -24,7 +24,7 @@ extension Pipeline {
         guard !reference.isNone, batch.packets[number].isPlain else { return .refused }
         // Safe: the address of a record of the slab, of which nobody else holds more than the lock allows.
         let flow = unsafe flows.flows.address(of: reference.number)
-        guard unsafe flow.pointee.sideInPlace(reference.direction).tuple == batch.packets[number].tuple,
+        guard unsafe Flow.tuple(of: flow, reference.direction) == batch.packets[number].tuple,
             unsafe flow.pointee.transport == batch.packets[number].transport
         else { return .refused }
         let deadline = shared ? unsafe FlowLock.acquire(flow) : unsafe flow.pointee.deadline
