@@ -126,8 +126,10 @@ import Testing
         second.flush()
         try writer.finish()
         let packets = PcapngReaderTests.packets(scratch.path + "/t").packets
-        #expect(packets.compactMap(\.packetID).sorted() == Array(0..<2000))
-        #expect(packets.compactMap(\.packetID).filter { $0 % 2 == 0 } == (0..<1000).map { 2 * $0 })
+        let ids = packets.compactMap(\.packetID)
+        #expect(ids.sorted() == Array(0..<2000))
+        let even: [UInt64] = (0..<1000).map { 2 * $0 }
+        #expect(ids.filter { $0 % 2 == 0 } == even)
     }
 
     @Test("what is appended shows up while the trace goes on")

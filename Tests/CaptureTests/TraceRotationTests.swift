@@ -74,7 +74,8 @@ import Testing
             if name != names.last { #expect((9_900...12_500).contains(contents(of: scratch.path + "/" + name).count)) }
             all += file.ids
         }
-        #expect(all == (0..<20).flatMap { [UInt64($0), UInt64($0)] })
+        let expected: [UInt64] = (0..<20).flatMap { [$0, $0] }
+        #expect(all == expected)
     }
 
     @Test("numbers go on behind those of earlier traces, and only so many files are kept")

@@ -70,10 +70,13 @@ struct FragmentTests {
             guard let first = order.firstIndex(where: { $0.offset == 0 }) else { return }
             for (place, treatment) in treatments.enumerated() {
                 #expect(treatment.verdict == (place < first ? .hold : .forward))
-                #expect(treatment.sent.count == (place < first ? 0 : place == first ? first + 1 : 1))
+                let leaving = place < first ? 0 : place == first ? first + 1 : 1
+                #expect(treatment.sent.count == leaving)
             }
-            #expect(treatments[first].sent.dropFirst().map(\.number) == (0..<first).map { UInt64($0 + 1) })
-            #expect(treatments[first].sent.map(\.isReleased) == [false] + Array(repeating: true, count: first))
+            let numbers = (0..<first).map { UInt64($0 + 1) }
+            #expect(treatments[first].sent.dropFirst().map(\.number) == numbers)
+            let areReleased = [false] + Array(repeating: true, count: first)
+            #expect(treatments[first].sent.map(\.isReleased) == areReleased)
             expectWhole(treatments)
             #expect(harness.pipeline.counters[.forward] == 5 && harness.pipeline.heldPackets == 0)
             #expect(harness.accountingIssues == [])

@@ -142,7 +142,8 @@ struct OffloadTests {
                     #expect(one.only?.bytes == others[0].only?.bytes)
                 } else {
                     #expect(one.sent.map(\.bytes) == others.flatMap { $0.sent.map(\.bytes) })
-                    #expect(one.sent.map(\.number) == [1, 1, 2, 2, 3, 3].map(UInt64.init).prefix(one.sent.count) + [])
+                    let numbers: [UInt64] = [1, 1, 2, 2, 3, 3]
+                    #expect(one.sent.map(\.number) == Array(numbers.prefix(one.sent.count)))
                 }
             }
         }

@@ -200,7 +200,8 @@ enum TestTraffic {
     /// As many flows as asked for, from different clients and ports.
     static func flows(_ count: Int) -> [[UInt8]] {
         (0..<count).map { number in
-            udp(IPv4Address(bits: 0x0af4_1000 + UInt32(number / 50000)), UInt16(1024 + number % 50000), to: outside, 53)
+            let client = IPv4Address(bits: 0x0af4_1000 + UInt32(number / 50000))
+            return udp(client, UInt16(1024 + number % 50000), to: outside, 53)
         }
     }
 }

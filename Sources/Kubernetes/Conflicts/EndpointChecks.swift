@@ -37,9 +37,10 @@ struct EndpointChecks: Sendable {
     func findings(_ changes: ManifestChanges) -> [ManifestFault] {
         let slices = changes.endpointSlices.compactMap(\.new)
         let endpoints = changes.endpoints.compactMap(\.new)
-        return slices.flatMap(addresses) + endpoints.flatMap(addresses)
-            + changes.pods.compactMap(\.new).flatMap(addresses)
-            + slices.flatMap(orphans) + endpoints.flatMap(orphans)
+        var result = slices.flatMap(addresses) + endpoints.flatMap(addresses)
+        result += changes.pods.compactMap(\.new).flatMap(addresses)
+        result += slices.flatMap(orphans) + endpoints.flatMap(orphans)
+        return result
     }
 
     // Endpoints that are addresses of Services: a packet would be translated in a circle.
