@@ -14,6 +14,7 @@ DAMAGES = {}
 
 
 def damage(function):
+    """A kind of damage, under the name of its function."""
     DAMAGES[function.__name__.replace("_", " ")] = function
     return function
 
@@ -32,13 +33,6 @@ def mended(data):
     total = checksum(head + bytes(result[after:]))
     struct.pack_into("!H", result, place, total or (0xFFFF if packet.protocol == UDP else 0))
     return bytes(result)
-
-
-def changed(place, data, at, bits):
-    """The packet with these bits of one byte turned, and right checksums."""
-    result = bytearray(data)
-    result[at] ^= bits
-    return [(place, mended(result))]
 
 
 def with_ports(data, source=None, destination=None):
@@ -88,45 +82,6 @@ def one_fragment_lost(session, talk, step, place, data):
 
 
 @damage
-def service_class(session, talk, step, place, data):
-    return changed(place, data, 1, 0x20) if is_whole(Packet(data), TCP, UDP) else None
-
-
-@damage
-def identification(session, talk, step, place, data):
-    return changed(place, data, 5, 1) if is_whole(Packet(data), TCP) else None
-
-
-@damage
-def may_be_fragmented(session, talk, step, place, data):
-    return changed(place, data, 6, 0x40) if is_whole(Packet(data), TCP, UDP) else None
-
-
-@damage
-def time_to_live(session, talk, step, place, data):
-    return changed(place, data, 8, 1) if is_whole(Packet(data), TCP, UDP) else None
-
-
-@damage
-def header_checksum(session, talk, step, place, data):
-    return [(place, data[:10] + bytes([data[10] ^ 1]) + data[11:])]
-
-
-@damage
-def tcp_checksum(session, talk, step, place, data):
-    at = Packet(data).header + 16
-    return [(place, data[:at] + bytes([data[at] ^ 1]) + data[at + 1:])] if is_whole(Packet(data), TCP) else None
-
-
-@damage
-def udp_checksum(session, talk, step, place, data):
-    at = Packet(data).header + 6
-    if is_whole(Packet(data), UDP) and data[at:at + 2] != b"\0\0":
-        return [(place, data[:at] + bytes([data[at] ^ 1]) + data[at + 1:])]
-    return None
-
-
-@damage
 def udp_checksum_where_there_was_none(session, talk, step, place, data):
     at = Packet(data).header + 6
     if is_whole(Packet(data), UDP) and data[at:at + 2] == b"\0\0":
@@ -135,26 +90,10 @@ def udp_checksum_where_there_was_none(session, talk, step, place, data):
 
 
 @damage
-def sequence_number(session, talk, step, place, data):
-    packet = Packet(data)
-    return changed(place, data, packet.header + 7, 1) if is_whole(packet, TCP) else None
-
-
-@damage
-def tcp_flags(session, talk, step, place, data):
-    packet = Packet(data)
-    return changed(place, data, packet.header + 13, 8) if is_whole(packet, TCP) else None
-
-
-@damage
-def tcp_window(session, talk, step, place, data):
-    packet = Packet(data)
-    return changed(place, data, packet.header + 14, 1) if is_whole(packet, TCP) else None
-
-
-@damage
 def payload(session, talk, step, place, data):
-    return changed(place, data, len(data) - 1, 1) if is_whole(Packet(data), UDP) and len(data) > 28 else None
+    if is_whole(Packet(data), UDP) and len(data) > 28:
+        return [(place, mended(data[:-1] + bytes([data[-1] ^ 1])))]
+    return None
 
 
 @damage
@@ -236,78 +175,60 @@ def the_outer_port_of_another_flow(session, talk, step, place, data):
     return None
 
 
-def error(data, step, *origins):
-    """The packet, if it is an error that came from one of these and was passed on; without any, one that was made here."""
-    packet = Packet(data)
-    if not packet.is_error or len(packet.body) < 36 or ("icmp" in step.what) != bool(origins):
-        return None
-    return packet if not origins or step.origin in origins else None
+def turn(name, at, bits, *protocols, in_transport=False, is_mended=True):
+    """Damage that turns bits of one byte, of the IPv4 header or of the one behind."""
+    def function(session, talk, step, place, data):
+        packet = Packet(data)
+        if not is_whole(packet, *protocols) or protocols == (ICMP,) and packet.body[0] not in (0, 8):
+            return None
+        where = at + packet.header * in_transport
+        # None in UDP's checksum cannot be wrong.
+        if not is_mended and protocols == (UDP,) and data[where:where + 2] == b"\0\0":
+            return None
+        result = data[:where] + bytes([data[where] ^ bits]) + data[where + 1:]
+        return [(place, mended(result) if is_mended else result)]
+
+    DAMAGES[name] = function
 
 
-@damage
-def code_of_an_error(session, talk, step, place, data):
-    packet = error(data, step)
-    return changed(place, data, packet.header + 1, 1) if packet else None
+turn("service class", 1, 0x20, TCP, UDP)
+turn("identification", 5, 1, TCP)
+turn("may be fragmented", 6, 0x40, TCP, UDP)
+turn("time to live", 8, 1, TCP, UDP)
+turn("header checksum", 10, 1, TCP, UDP, ICMP, is_mended=False)
+turn("sequence number", 7, 1, TCP, in_transport=True)
+turn("tcp flags", 13, 8, TCP, in_transport=True)
+turn("tcp window", 14, 1, TCP, in_transport=True)
+turn("tcp checksum", 16, 1, TCP, in_transport=True, is_mended=False)
+turn("udp checksum", 6, 1, UDP, in_transport=True, is_mended=False)
+turn("icmp identifier", 5, 1, ICMP, in_transport=True)
 
 
-@damage
-def source_in_a_quote(session, talk, step, place, data):
-    packet = error(data, step, "client", "server", "router")
-    return changed(place, data, packet.header + 8 + 15, 1) if packet else None
+def turn_in_error(name, origins, at, in_transport=False, is_udp_checksum=False):
+    """Damage that turns a bit in an ICMP error that one of `origins` has sent, or that was made here; `at` counts from its quote on."""
+    def function(session, talk, step, place, data):
+        packet = Packet(data)
+        if not packet.is_error or len(packet.body) < 36 or (step.origin if "icmp" in step.what else "here") not in origins:
+            return None
+        if is_udp_checksum and (packet.quoted.protocol != UDP or packet.quoted.body[6:8] == b"\0\0"):
+            return None
+        # Only what is translated is masked for the comparison.
+        if "client" in origins and not is_translated(talk):
+            return None
+        where = packet.header + 8 + at + packet.quoted.header * in_transport
+        return [(place, mended(data[:where] + bytes([data[where] ^ 1]) + data[where + 1:]))]
+
+    DAMAGES[name] = function
 
 
-@damage
-def destination_in_a_quote(session, talk, step, place, data):
-    packet = error(data, step, "client", "server", "router")
-    return changed(place, data, packet.header + 8 + 19, 1) if packet else None
-
-
-@damage
-def port_in_a_quote(session, talk, step, place, data):
-    packet = error(data, step, "client", "server", "router")
-    return changed(place, data, packet.header + 8 + 21, 1) if packet else None
-
-
-@damage
-def header_checksum_in_a_quote(session, talk, step, place, data):
-    packet = error(data, step, "server", "router")
-    return changed(place, data, packet.header + 8 + 10, 1) if packet else None
-
-
-@damage
-def header_checksum_in_a_quote_of_the_client(session, talk, step, place, data):
-    packet = error(data, step, "client") if is_translated(talk) else None
-    return changed(place, data, packet.header + 8 + 10, 1) if packet else None
-
-
-@damage
-def udp_checksum_in_a_quote(session, talk, step, place, data):
-    packet = error(data, step, "server", "router")
-    return udp_checksum_of_the_quote(packet, place) if packet else None
-
-
-@damage
-def udp_checksum_in_a_quote_of_the_client(session, talk, step, place, data):
-    packet = error(data, step, "client") if is_translated(talk) else None
-    return udp_checksum_of_the_quote(packet, place) if packet else None
-
-
-def udp_checksum_of_the_quote(packet, place):
-    quoted = packet.quoted
-    if quoted.protocol != UDP or quoted.body[6:8] == b"\0\0":
-        return None
-    return changed(place, packet.data, packet.header + 8 + quoted.header + 6, 1)
-
-
-@damage
-def quote_in_an_error_made_here(session, talk, step, place, data):
-    packet = error(data, step)
-    return changed(place, data, packet.header + 8 + 19, 1) if packet else None
-
-
-@damage
-def icmp_identifier(session, talk, step, place, data):
-    packet = Packet(data)
-    if packet.protocol == ICMP and not packet.offset and packet.body[0] in (0, 8):
-        return changed(place, data, packet.header + 5, 1)
-    return None
+turn_in_error("code of an error", ("here",), -7)
+turn_in_error("quote in an error made here", ("here",), 19)
+turn_in_error("source in a quote", ("server", "router"), 15)
+turn_in_error("destination in a quote", ("server", "router"), 19)
+turn_in_error("port in a quote", ("server", "router"), 1, in_transport=True)
+turn_in_error("header checksum in a quote", ("server", "router"), 10)
+turn_in_error("udp checksum in a quote", ("server", "router"), 6, in_transport=True, is_udp_checksum=True)
+turn_in_error("source in a quote of the client", ("client",), 15)
+turn_in_error("destination in a quote of the client", ("client",), 19)
+turn_in_error("header checksum in a quote of the client", ("client",), 10)
+turn_in_error("udp checksum in a quote of the client", ("client",), 6, in_transport=True, is_udp_checksum=True)
