@@ -176,10 +176,14 @@ def the_outer_port_of_another_flow(session, talk, step, place, data):
 
 
 def turn(name, at, bits, *protocols, in_transport=False, is_mended=True):
-    """Damage that turns bits of one byte, of the IPv4 header or of the one behind."""
+    """Damage that turns bits of one byte, of the IPv4 header or of the one behind.
+
+    TCP and UDP are damaged where the comparison masks most: on the way from a client to a backend."""
     def function(session, talk, step, place, data):
         packet = Packet(data)
         if not is_whole(packet, *protocols) or protocols == (ICMP,) and packet.body[0] not in (0, 8):
+            return None
+        if packet.protocol != ICMP and (step.origin != "client" or not is_translated(talk)):
             return None
         where = at + packet.header * in_transport
         # None in UDP's checksum cannot be wrong.
@@ -195,7 +199,7 @@ turn("service class", 1, 0x20, TCP, UDP)
 turn("identification", 5, 1, TCP)
 turn("may be fragmented", 6, 0x40, TCP, UDP)
 turn("time to live", 8, 1, TCP, UDP)
-turn("header checksum", 10, 1, TCP, UDP, ICMP, is_mended=False)
+turn("header checksum", 10, 1, TCP, UDP, is_mended=False)
 turn("sequence number", 7, 1, TCP, in_transport=True)
 turn("tcp flags", 13, 8, TCP, in_transport=True)
 turn("tcp window", 14, 1, TCP, in_transport=True)
