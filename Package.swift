@@ -151,11 +151,22 @@ if Context.environment["CULVERT_BENCH"] != nil {
 if Context.environment["CULVERT_FUZZ"] != nil {
     let sanitizers = ["-sanitize=address,fuzzer"]
     let fuzzed = settings + [.unsafeFlags(sanitizers)]
-    // Nothing but the fuzzers and what they need.
+    // Nothing but the fuzzers and what they need: of the daemon no more than what reads, so that no server is compiled, and
+    // nothing that one stands upon.
     package.targets.removeAll { $0.type == .test || ["culvert", "CAllocationCounter"].contains($0.name) }
     package.products = []
+    let readers = [
+        "Names": ["KnownNames.swift", "Compilation"],
+        "Control": [
+            "Configuration", "Events", "Inspection", "Replay", "State", "Traces", "Verification",
+            "Client/ItemReader.swift", "Socket/FlowFilter.swift", "Socket/Query.swift",
+        ],
+    ]
     for target in package.targets where target.swiftSettings != nil {
         target.swiftSettings? += [.unsafeFlags(sanitizers)]
+        guard let sources = readers[target.name] else { continue }
+        target.sources = sources
+        target.dependencies.removeAll { if case .productItem = $0 { true } else { false } }
     }
     package.targets.append(.target(name: "CFuzz", path: "tools/fuzzers/CFuzz"))
     package.targets.append(

@@ -40,6 +40,8 @@ struct ControlRouter: Sendable {
             }
         } catch let fault as ControlFault {
             try await refuse(fault, &items)
+        } catch let error as QueryError {
+            try await refuse(.bad(error.problem), &items)
         } catch is WorkerGone {
             try await refuse(.ending, &items)
         }

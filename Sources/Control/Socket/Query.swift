@@ -21,7 +21,7 @@ package struct Query: Equatable, Sendable {
     package init(_ items: [Item] = []) { self.items = items }
 
     /// Reads the part of a path behind `?`; throws what is wrong with its encoding.
-    init(parsing text: Substring) throws(ControlFault) {
+    init(parsing text: Substring) throws(QueryError) {
         items = []
         for part in text.split(separator: "&") {
             let halves = part.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
@@ -31,10 +31,10 @@ package struct Query: Equatable, Sendable {
 
     /// Reads a query; nil where its encoding is wrong.
     package init?(_ text: String) {
-        do throws(ControlFault) { try self.init(parsing: text[...]) } catch { return nil }
+        do throws(QueryError) { try self.init(parsing: text[...]) } catch { return nil }
     }
 
-    private static func decode(_ text: Substring) throws(ControlFault) -> String {
+    private static func decode(_ text: Substring) throws(QueryError) -> String {
         var bytes: [UInt8] = []
         var rest = text.utf8[...]
         while let byte = rest.popFirst() {
@@ -45,11 +45,11 @@ package struct Query: Equatable, Sendable {
             let digits = rest.prefix(2)
             guard digits.count == 2, let high = digit(digits[digits.startIndex]),
                 let low = digit(digits[digits.index(after: digits.startIndex)])
-            else { throw .bad("the query has a % without two hexadecimal digits") }
+            else { throw QueryError("the query has a % without two hexadecimal digits") }
             rest = rest.dropFirst(2)
             bytes.append(high << 4 | low)
         }
-        guard let decoded = String(validating: bytes, as: UTF8.self) else { throw .bad("the query is not UTF-8") }
+        guard let decoded = String(validating: bytes, as: UTF8.self) else { throw QueryError("the query is not UTF-8") }
         return decoded
     }
 
@@ -83,4 +83,12 @@ package struct Query: Equatable, Sendable {
         }
         return String(decoding: bytes, as: UTF8.self)
     }
+}
+
+/// What is wrong with the encoding of a query.
+package struct QueryError: Error, Equatable, Sendable {
+    /// In words.
+    package let problem: String
+
+    fileprivate init(_ problem: String) { self.problem = problem }
 }
