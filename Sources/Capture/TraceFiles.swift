@@ -154,7 +154,7 @@ internal import Wire
         }
     }
 
-    /// Writes what comes after the packets, and closes; removes the files if anything has failed.
+    /// Writes what comes after the packets, and closes; if anything has failed, removes the files or what is not whole in them.
     private func end(_ totals: (Int) -> TraceTotals) {
         if options.format == .pcapng && fileCount > 0 {
             for point in before.indices {
@@ -168,8 +168,13 @@ internal import Wire
                 }
             }
         }
+        flush()
+        let keepsUnfinished = options.keepsUnfinished && !state.isAbandoned.load(ordering: .relaxed)
+        if keepsUnfinished && state.hasFailed.load(ordering: .acquiring) {
+            for index in 0..<fileCount { unsafe files[index].cut() }
+        }
         for index in 0..<fileCount { unsafe files[index].close() }
-        if state.hasFailed.load(ordering: .acquiring) {
+        if !keepsUnfinished && state.hasFailed.load(ordering: .acquiring) {
             for index in 0..<fileCount { unsafe files[index].remove() }
         }
         // Safe: all elements up to the count are initialised, and none is after this.

@@ -63,6 +63,9 @@ package struct TraceOptions: Sendable {
     /// Which epb_verdict to write; nil writes none (Wireshark 4.0 damages them when it rewrites a trace).
     package var verdicts: TraceVerdictKind? = .expressDataPath
     package var mode = TraceMode.blocking
+    /// Whether what was written stays where writing fails later on, up to the last whole block: for what cannot be recorded
+    /// again.
+    package var keepsUnfinished = false
     /// Nil writes one file, however long it becomes.
     package var rotation: TraceRotation?
     /// How many workers write into the trace.

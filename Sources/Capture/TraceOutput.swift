@@ -7,8 +7,9 @@ internal import Synchronization
 // parts of that megabyte, and parts of a ring, which lie where the worker has put them. The first failure is kept in
 // the shared `TraceState`; from then on everything is thrown away, so that whoever waits for room in the ring goes on.
 //
-// A trace that ends in an error leaves no half file behind: what was created here is unlinked. A file that was there before, a
-// FIFO, a device and standard output stay, with what has been written.
+// A trace that ends in an error leaves no half file behind: what was created here is unlinked. Where the trace keeps what is
+// unfinished, the file is cut behind what the last whole `flush` has written, which ends with a block. A file that was there
+// before, a FIFO, a device and standard output stay, with what has been written.
 //
 // Standard output may be non-blocking, where something else set it so: EAGAIN waits in poll(2).
 
@@ -24,6 +25,8 @@ internal import Synchronization
     private let state: TraceState
     private let buffer: UnsafeMutableRawPointer
     private var count = 0
+    /// How many bytes of the file are of flushes that have succeeded.
+    private var wholeByteCount = 0
     // Safe: has room for `pieceLimit` elements, of which `pieceCount` are in use; each refers to `buffer`, or to memory whose owner
     // leaves it alone until `flush`.
     private let pieces: UnsafeMutablePointer<iovec>
@@ -101,10 +104,12 @@ internal import Synchronization
     /// Writes all that was appended.
     mutating func flush() {
         var first = 0
+        var total = 0
         while first < pieceCount && !state.hasFailed.load(ordering: .relaxed) {
             // Safe: the pieces in use are initialised, and so are the bytes they refer to.
             var written = unsafe writev(descriptor, pieces + first, Int32(pieceCount - first))
             if written < 0 { recover(from: errno) }
+            total += max(written, 0)
             while written > 0 {
                 let taken = unsafe min(written, pieces[first].iov_len)
                 // Whole elements, here and in `add`: with ThreadSanitizer the compiler (6.3.1) fails at fields changed in place.
@@ -117,6 +122,7 @@ internal import Synchronization
                 if unsafe pieces[first].iov_len == 0 { first += 1 }
             }
         }
+        if first == pieceCount { wholeByteCount += total }
         pieceCount = 0
         count = 0
     }
@@ -140,6 +146,15 @@ internal import Synchronization
     mutating func close() {
         flush()
         if Glibc.close(descriptor) != 0 && errno != EINTR { fail(errno) }
+    }
+
+    /// Cuts off what a flush that failed has left behind the last whole block; for a trace that failed, before it is closed.
+    ///
+    /// A file without any whole block is removed if it was created here.
+    func cut() {
+        guard wholeByteCount > 0 else { return remove() }
+        // What is written to standard output may stand behind something else, and no FIFO or device can be cut.
+        if path != "-" { ftruncate(descriptor, wholeByteCount) }
     }
 
     /// Removes the file if it was created here; for a trace that failed.

@@ -54,10 +54,8 @@ internal import Synchronization
         }
     }
 
-    /// Whether writing has failed: what is appended now is thrown away.
-    ///
-    /// `TraceWriter.finish` tells why.
-    package var hasFailed: Bool { state.hasFailed.load(ordering: .relaxed) }
+    /// Why writing has failed, so that what is appended now is thrown away; nil while it has not.
+    package var failure: CaptureError? { state.hasFailed.load(ordering: .relaxed) ? state.error : nil }
 
     /// Records a packet; false if there was no room for it (in `.lossy` mode only), or no such capture point.
     ///

@@ -9,7 +9,8 @@ internal import Synchronization
 // different workers are interleaved as they are found.
 //
 // `finish` ends it: every producer has flushed or is gone by then. The thread empties the rings, appends the statistics,
-// closes the files and ends. If anything failed, `finish` throws the first error, and files created for this trace are removed.
+// closes the files and ends. If anything failed, `finish` throws the first error, and files created for this trace are removed,
+// or cut where the trace keeps what is unfinished.
 //
 // Nothing stays in a buffer for longer than some milliseconds: what is piped into Wireshark shows up as it happens.
 //
@@ -41,6 +42,7 @@ package final class TraceWriter: Sendable {
         // A full disk or a closed pipe shows here, before anything depends on the trace.
         files.flush()
         if let error = state.error {
+            state.abandon(error)
             files.end()
             throw error
         }
@@ -61,7 +63,7 @@ package final class TraceWriter: Sendable {
         )
         if result != 0 {
             unsafe box.release()
-            state.fail(CaptureError(.open, file: path, reason: "no thread: \(errorText(result))"))
+            state.abandon(CaptureError(.open, file: path, reason: "no thread: \(errorText(result))"))
             files.end()
         }
         (self.rings, self.wake, self.state) = (rings, wake, state)
@@ -105,7 +107,7 @@ package final class TraceWriter: Sendable {
 
     /// Ends a trace that is of no use because something else failed: its files go, as after an error of its own.
     package func abandon() {
-        state.fail(CaptureError(.write, file: path, reason: "given up"))
+        state.abandon(CaptureError(.write, file: path, reason: "given up"))
         _ = join(within: nil)
     }
 

@@ -211,6 +211,37 @@ import Wire
         #expect(throws: CaptureError.self) { try Self.write(scratch.path + "/none/t", Self.options) }
     }
 
+    /// One of three files is a pipe whose reader goes away, after something was written to another one.
+    @Test("what was written before a failure stays where that is asked for", arguments: [true, false])
+    func unfinished(keepsUnfinished: Bool) throws {
+        signal(SIGPIPE, SIG_IGN)
+        let scratch = try Scratch()
+        var options = Self.options
+        options.format = .pcap
+        options.keepsUnfinished = keepsUnfinished
+        #expect(unsafe mkfifo(scratch.path + "/t.drop.pcap", 0o600) == 0)
+        let reader = unsafe open(scratch.path + "/t.drop.pcap", O_RDONLY | O_NONBLOCK)
+        let writer = try TraceWriter(path: scratch.path + "/t", options: options, comment: Self.comment)
+        var producer = try Self.producer(of: writer)
+        let received = scratch.path + "/t.web-1-rx.pcap"
+        for _ in 0..<10 { Self.append(&producer, head: datagram(61)) }
+        producer.flush()
+        for _ in 0..<1000 where contents(of: received).count < 24 + 10 * (16 + 61) { usleep(10_000) }
+        close(reader)
+        Self.append(&producer, point: 2, head: datagram(61))
+        producer.flush()
+        let error = #expect(throws: CaptureError.self) { try writer.finish() }
+        #expect(error?.kind == .closedPipe)
+        #expect(error == producer.failure)
+        let isThere = unsafe access(received, F_OK) == 0
+        #expect(isThere == keepsUnfinished)
+        if isThere { #expect(readAll(received).bytes == Array(repeating: datagram(61), count: 10)) }
+        // What is abandoned goes in any case.
+        let other = try TraceWriter(path: scratch.path + "/u", options: options, comment: Self.comment)
+        other.abandon()
+        #expect(unsafe access(scratch.path + "/u.web-1-rx.pcap", F_OK) != 0)
+    }
+
     @Test("a closed pipe is an error of its own kind")
     func closedPipe() throws {
         signal(SIGPIPE, SIG_IGN)

@@ -71,6 +71,8 @@ package final class Daemon: ServiceLifecycle.Service {
         )
         var recorder: SharedRecorder?
         let names = ServicePortNames(cluster.registry.names)
+        let nameSource = NameSource(table.names)
+        nameServer = try Self.makeNameServer(cluster, nameSource)
         do {
             writer = try settings.trace.map { trace throws(CaptureError) in
                 try Self.makeWriter(trace, cluster, interfaces, names, settings.version)
@@ -87,7 +89,6 @@ package final class Daemon: ServiceLifecycle.Service {
         } catch {
             throw DaemonError("\(error)")
         }
-        let nameSource = NameSource(table.names)
         let requests: WorkerRequests
         let current = CurrentCluster(cluster)
         let healthChecks = HealthCheckServer(addresses: cluster.node.addresses, logger: logger)
@@ -128,9 +129,9 @@ package final class Daemon: ServiceLifecycle.Service {
                 ports: ports
             )
         } catch {
+            writer?.abandon()
             throw DaemonError(error)
         }
-        nameServer = try Self.makeNameServer(cluster, nameSource)
         let context = ControlContext(
             worker: requests,
             interfaces: InterfaceCounters(ports),
@@ -212,6 +213,7 @@ package final class Daemon: ServiceLifecycle.Service {
         options.names = TraceNames.names(of: [cluster])
         options.verdicts = trace.verdicts ? .expressDataPath : nil
         options.mode = .lossy
+        options.keepsUnfinished = true
         options.rotation = trace.rotation
         return try TraceWriter(
             path: trace.path,

@@ -1,3 +1,4 @@
+internal import Capture
 internal import Datapath
 internal import Synchronization
 
@@ -17,13 +18,13 @@ internal import Synchronization
         unsafe self.recorder = consume recorder
     }
 
-    /// Records all packets of a batch; false if the trace has failed, once: it is not written any more.
-    func record(_ batch: borrowing Batch) -> Bool {
+    /// Records all packets of a batch; gives, once, why the trace cannot be written any more, which it is not from then on.
+    func record(_ batch: borrowing Batch) -> CaptureError? {
         lock.withLock { _ in
             unsafe recorder?.record(batch)
-            guard unsafe recorder?.hasFailed ?? false else { return true }
+            guard let failure = unsafe recorder?.failure else { return nil }
             unsafe recorder = nil
-            return false
+            return failure
         }
     }
 

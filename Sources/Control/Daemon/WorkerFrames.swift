@@ -78,8 +78,8 @@ extension Worker {
         }
         shared.process(&batch, worker: number)
         // Before it is sent: an answer may come to another worker, and be recorded by it, while this one is still sending.
-        if let recorder, !recorder.record(batch) {
-            logger.error("the trace cannot be written any more; traffic goes on without it")
+        if let failure = recorder?.record(batch) {
+            logger.error("\(failure); the trace ends here, traffic goes on without it")
         }
         try writeAll()
     }

@@ -208,7 +208,7 @@ package struct ReplaySession: ~Copyable {
             recorder?.record(batch)
             rounds &+= 1
             if rounds & 0xfff == 0 { settings.progress?(pipeline.counters.received) }
-            if recorder?.hasFailed ?? false { break }
+            if recorder?.failure != nil { break }
         }
         if text.count > 0 { try write(text.bytes) }
         return damage

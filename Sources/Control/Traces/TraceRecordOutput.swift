@@ -16,7 +16,7 @@ struct TraceRecordOutput: ~Copyable {
         verdicts = settings.verdicts
     }
 
-    var hasFailed: Bool { producer.hasFailed }
+    var failure: CaptureError? { producer.failure }
 
     mutating func begin(at time: UInt64) { producer.begin(at: time) }
 

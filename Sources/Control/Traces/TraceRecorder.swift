@@ -64,8 +64,8 @@ struct TraceRecorder: ~Copyable {
         } + [TracePoint(name: "drop", details: "dropped, as received")]
     }
 
-    /// Whether the trace cannot be written any more.
-    var hasFailed: Bool { output.hasFailed }
+    /// Why the trace cannot be written any more; nil while it can.
+    var failure: CaptureError? { output.failure }
 
     /// Records all packets of a batch that was processed with its preimages kept.
     mutating func record(_ batch: borrowing Batch) {
