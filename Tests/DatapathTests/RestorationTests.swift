@@ -179,7 +179,14 @@ struct RestorationTests {
         return (result, count)
     }
 
-    @Test("with deltas of checksums that are not their tuples' are refused", arguments: [12, 14, 28, 30])
+    /// Where the deltas stand in a record, which begins with its two sides.
+    private static let deltaPlaces: [Int] = (0..<2).flatMap { side in
+        let fields: [PartialKeyPath<FlowSide>] = [\.headerDelta, \.transportDelta]
+        let offsets = fields.compactMap { MemoryLayout<FlowSide>.offset(of: $0) }
+        return offsets.map { side * MemoryLayout<FlowSide>.stride + $0 }
+    }
+
+    @Test("with deltas of checksums that are not their tuples' are refused", arguments: deltaPlaces)
     func deltas(place: Int) throws {
         let second = DatapathHarness()
         let (result, count) = try restore(into: second) { bytes, record in
