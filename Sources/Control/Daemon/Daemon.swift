@@ -71,8 +71,6 @@ package final class Daemon: ServiceLifecycle.Service {
         )
         var recorder: SharedRecorder?
         let names = ServicePortNames(cluster.registry.names)
-        let nameSource = NameSource(table.names)
-        nameServer = try Self.makeNameServer(cluster, nameSource)
         do {
             writer = try settings.trace.map { trace throws(CaptureError) in
                 try Self.makeWriter(trace, cluster, interfaces, names, settings.version)
@@ -89,6 +87,7 @@ package final class Daemon: ServiceLifecycle.Service {
         } catch {
             throw DaemonError("\(error)")
         }
+        let nameSource = NameSource(table.names)
         let requests: WorkerRequests
         let current = CurrentCluster(cluster)
         let healthChecks = HealthCheckServer(addresses: cluster.node.addresses, logger: logger)
@@ -131,6 +130,12 @@ package final class Daemon: ServiceLifecycle.Service {
         } catch {
             writer?.abandon()
             throw DaemonError(error)
+        }
+        do throws(DaemonError) {
+            nameServer = try Self.makeNameServer(cluster, nameSource)
+        } catch {
+            writer?.abandon()
+            throw error
         }
         let context = ControlContext(
             worker: requests,
