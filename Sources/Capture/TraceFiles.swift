@@ -168,6 +168,7 @@ internal import Wire
                 }
             }
         }
+        // What fails shows before anything is cut or closed.
         flush()
         let keepsUnfinished = options.keepsUnfinished && !state.isAbandoned.load(ordering: .relaxed)
         if keepsUnfinished && state.hasFailed.load(ordering: .acquiring) {
