@@ -10,7 +10,7 @@ internal import Synchronization
 //
 // `finish` ends it: every producer has flushed or is gone by then. The thread empties the rings, appends the statistics,
 // closes the files and ends. If anything failed, `finish` throws the first error, and files created for this trace are removed,
-// or cut where the trace keeps what is unfinished.
+// or cut where the trace keeps what is unfinished. A writer that goes without `finish` leaves no files in any case.
 //
 // Nothing stays in a buffer for longer than some milliseconds: what is piped into Wireshark shows up as it happens.
 //
@@ -71,7 +71,12 @@ package final class TraceWriter: Sendable {
         if let error = state.error, result != 0 { throw error }
     }
 
-    deinit { _ = join(within: nil) }
+    /// A writer that goes without `finish` belongs to something that has failed: of its trace nothing stays.
+    deinit {
+        guard thread.withLock({ $0 != nil }) else { return }
+        state.abandon(CaptureError(.write, file: path, reason: "given up"))
+        _ = join(within: nil)
+    }
 
     /// A worker's end of the trace; nil if it was handed out before, or there are fewer `producers`.
     package func producer(_ index: Int = 0) -> TraceProducer? {
@@ -103,12 +108,6 @@ package final class TraceWriter: Sendable {
             )
         }
         if let error = state.error { throw error }
-    }
-
-    /// Ends a trace that is of no use because something else failed: its files go, as after an error of its own.
-    package func abandon() {
-        state.abandon(CaptureError(.write, file: path, reason: "given up"))
-        _ = join(within: nil)
     }
 
     /// Waits for the thread; false when that takes longer than the limit.

@@ -127,7 +127,7 @@ import Wire
         let scratch = try Scratch()
         var options = Self.options
         options.verdicts = withVerdicts ? .trafficControl : nil
-        _ = try TraceWriter(path: scratch.path + "/empty", options: options, comment: Self.comment)
+        try TraceWriter(path: scratch.path + "/empty", options: options, comment: Self.comment).finish()
         let writer = try TraceWriter(path: scratch.path + "/t", options: options, comment: Self.comment)
         var producer = try Self.producer(of: writer)
         var expected = BlockFile()
@@ -236,9 +236,8 @@ import Wire
         let isThere = unsafe access(received, F_OK) == 0
         #expect(isThere == keepsUnfinished)
         if isThere { #expect(readAll(received).bytes == Array(repeating: datagram(61), count: 10)) }
-        // What is abandoned goes in any case.
-        let other = try TraceWriter(path: scratch.path + "/u", options: options, comment: Self.comment)
-        other.abandon()
+        // What is not finished goes in any case.
+        _ = try TraceWriter(path: scratch.path + "/u", options: options, comment: Self.comment)
         #expect(unsafe access(scratch.path + "/u.web-1-rx.pcap", F_OK) != 0)
     }
 

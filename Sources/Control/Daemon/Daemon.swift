@@ -128,15 +128,9 @@ package final class Daemon: ServiceLifecycle.Service {
                 ports: ports
             )
         } catch {
-            writer?.abandon()
             throw DaemonError(error)
         }
-        do throws(DaemonError) {
-            nameServer = try Self.makeNameServer(cluster, nameSource)
-        } catch {
-            writer?.abandon()
-            throw error
-        }
+        nameServer = try Self.makeNameServer(cluster, nameSource)
         let context = ControlContext(
             worker: requests,
             interfaces: InterfaceCounters(ports),

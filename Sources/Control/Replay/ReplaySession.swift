@@ -139,13 +139,7 @@ package struct ReplaySession: ~Copyable {
             names: ServicePortNames(names)
         )
         let writer = try TraceWriter(path: trace.path, options: traceOptions(trace), comment: formatter)
-        let damage: CaptureError?
-        do throws(CaptureError) {
-            damage = try record(&reader, writer, trace, write)
-        } catch {
-            writer.abandon()
-            throw error
-        }
+        let damage = try record(&reader, writer, trace, write)
         try writer.finish()
         if let damage { throw damage }
         return summary(reader)
