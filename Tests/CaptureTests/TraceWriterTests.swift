@@ -219,8 +219,9 @@ import Wire
         var options = Self.options
         options.format = .pcap
         options.keepsUnfinished = keepsUnfinished
-        #expect(unsafe mkfifo(scratch.path + "/t.drop.pcap", 0o600) == 0)
-        let reader = unsafe open(scratch.path + "/t.drop.pcap", O_RDONLY | O_NONBLOCK)
+        let pipe = scratch.path + "/t.drop.pcap"
+        #expect(unsafe mkfifo(pipe, 0o600) == 0)
+        let reader = unsafe open(pipe, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
         let writer = try TraceWriter(path: scratch.path + "/t", options: options, comment: Self.comment)
         var producer = try Self.producer(of: writer)
         let received = scratch.path + "/t.web-1-rx.pcap"
@@ -228,6 +229,15 @@ import Wire
         producer.flush()
         for _ in 0..<1000 where contents(of: received).count < 24 + 10 * (16 + 61) { usleep(10_000) }
         close(reader)
+        // A program that another test starts holds every descriptor of this process for a moment, until its exec.
+        var reason: Int32 = 0
+        for _ in 0..<10_000 where reason == 0 {
+            let probe = unsafe open(pipe, O_WRONLY | O_NONBLOCK | O_CLOEXEC)
+            reason = probe < 0 ? errno : 0
+            if probe >= 0 { close(probe) }
+            if reason == 0 { usleep(1000) }
+        }
+        #expect(reason == ENXIO, "nobody reads the pipe")
         Self.append(&producer, point: 2, head: datagram(61))
         producer.flush()
         let error = #expect(throws: CaptureError.self) { try writer.finish() }

@@ -12,7 +12,7 @@ private final class Connection: Sendable {
 
     /// Nil where nobody listens.
     init?(_ port: UInt16) {
-        descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         guard unsafe Self.call(connect, descriptor, port) == 0 else { return nil }
     }
 
@@ -62,7 +62,7 @@ private final class Connection: Sendable {
 
     /// A port that nobody uses now.
     static func freePort() -> UInt16 {
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         defer { close(descriptor) }
         _ = unsafe call(bind, descriptor, 0)
         var address = sockaddr_in()

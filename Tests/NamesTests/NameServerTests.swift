@@ -11,7 +11,7 @@ private final class Client: Sendable {
     let descriptor: Int32
 
     init(_ type: __socket_type, port: UInt16) throws {
-        descriptor = socket(AF_INET, Int32(type.rawValue), 0)
+        descriptor = socket(AF_INET, Int32(type.rawValue | SOCK_CLOEXEC.rawValue), 0)
         var timeout = timeval(tv_sec: 10, tv_usec: 0)
         _ = unsafe setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
         var address = sockaddr_in()

@@ -6,7 +6,7 @@ final class RawClient: Sendable {
     let descriptor: Int32
 
     init(_ path: String, receiveSeconds: Int = 60) throws {
-        descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+        descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
         // Safe: paths of the tests are shorter than the field, which is zero behind them.
