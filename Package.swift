@@ -104,7 +104,7 @@ let package = Package(
         ),
         .testTarget(
             name: "ProbeTests",
-            dependencies: ["Control", "Services", "Datapath", "Kubernetes", "Wire"],
+            dependencies: ["Control", "Services", "Datapath", "Kubernetes", "Wire", "TestSupport"],
             swiftSettings: settings
         ),
         .testTarget(

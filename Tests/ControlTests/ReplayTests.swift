@@ -152,40 +152,4 @@ struct ReplayTests {
         }
         #expect(replies > 0 && replies < rebuilt.count)
     }
-
-    #if !DEBUG
-        /// How many bytes of memory this process has in use.
-        private func residentBytes() throws -> Int {
-            let fields = try String(contentsOfFile: "/proc/self/statm", encoding: .utf8).split(separator: " ")
-            return try #require(Int(fields[1])) * 4096
-        }
-
-        /// Replays some packets of 1,000 flows, and tells how much the process grew.
-        private func growth(_ count: Int) throws -> Int {
-            let client = (0..<1_000).map { port in
-                PacketBuilder(from: Host.pod, to: Host.web).tcp(UInt16(port + 1024), 80, flags: [.syn])
-            }
-            let scratch = try VerifyScratch()
-            let input = try scratch.write("c.pcap", longCapture(count, of: client))
-            let manifests = try scratch.write("web.yaml", Array(VerifyCluster.manifests.utf8))
-            let cluster = try Cluster(try configuration(VerifyCluster.configuration), manifests: [manifests])
-            var settings = ReplaySettings(input: input)
-            settings.output = .json
-            settings.trace = TraceSettings(path: "\(scratch.path)/trace.pcapng")
-            var session = ReplaySession(cluster, settings, version: "test")
-            let before = try residentBytes()
-            var written = 0
-            _ = try session.run { written += $0.count }
-            #expect(written > count * 300)
-            return try residentBytes() - before
-        }
-
-        /// Kept events alone would be 150 MB more; the bound leaves room for other tests in this process.
-        @Test func memoryDoesNotGrowWithTheCapture() throws {
-            _ = try growth(50_000)
-            let short = try growth(50_000)
-            let long = try growth(500_000)
-            #expect(long - short < 32 << 20)
-        }
-    #endif
 }

@@ -1,20 +1,14 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// The exit codes of the command, which scripts go by.
 @Suite("culvert diff")
 struct DiffCommandTests {
-    /// The program, which is built beside the tests.
-    private static var program: URL? {
-        let tests = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
-        let program = tests.deletingLastPathComponent().appending(path: "culvert")
-        return FileManager.default.isExecutableFile(atPath: program.path) ? program : nil
-    }
-
     private static func run(_ arguments: [String]) throws -> (code: Int32, output: String, error: String) {
         let process = Process()
         let (output, error) = (Pipe(), Pipe())
-        let program: URL = try #require(Self.program, "the program is not built")
+        let program: URL = try #require(Program.url, "the program is not built")
         process.executableURL = program
         process.arguments = arguments
         process.standardOutput = output
