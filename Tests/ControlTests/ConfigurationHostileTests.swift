@@ -1,5 +1,6 @@
 import Control
 import Foundation
+import TestSupport
 import Testing
 
 /// Texts that are no configuration at all, and some that mean harm.
@@ -90,9 +91,9 @@ struct ConfigurationHostileTests {
         var lines = ["x:", "- &a0 [1, 2]"]
         for level in 1...40 { lines.append("- &a\(level) [*a\(level - 1), *a\(level - 1)]") }
         lines.append(place)
-        let began = ContinuousClock.now
+        let began = threadTime()
         let told = faults(lines.joined(separator: "\n"))
-        #expect(ContinuousClock.now - began < .seconds(1))
+        #expect(threadTime() - began < 1_000_000_000)
         #expect(!told.isEmpty)
     }
 
@@ -101,9 +102,9 @@ struct ConfigurationHostileTests {
         let blocks = String(repeating: "10.0.0.0/8,", count: 8_000)
         let aliases = String(repeating: "*i,", count: 40_000)
         let text = "x: [&i {name: e, netns: a, address: 10.0.0.1/32, reaches: [\(blocks)]}]\ninterfaces: [\(aliases)]"
-        let began = ContinuousClock.now
+        let began = threadTime()
         #expect(!faults(with: text).isEmpty)
-        #expect(ContinuousClock.now - began < .seconds(1))
+        #expect(threadTime() - began < 1_000_000_000)
     }
 
     @Test func filesThatCannotBeRead() {

@@ -1,4 +1,3 @@
-import Glibc
 import Kubernetes
 import Services
 import TestSupport
@@ -15,14 +14,6 @@ private let ranges = AllocationRanges(
 /// A Service with these fields, none of them an address.
 private func service(_ name: String, _ fields: String = "ports: [{port: 80}]") -> String {
     "apiVersion: v1\nkind: Service\nmetadata: {name: \(name)}\nspec: {\(fields)}\n"
-}
-
-/// The processor time of this thread in nanoseconds.
-private func threadTime() -> UInt64 {
-    var time = timespec()
-    // Safe: the call writes one `timespec`.
-    unsafe clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
-    return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
 }
 
 private func name(_ name: String) -> ServiceName { ServiceName(namespace: "default", name: name) }
